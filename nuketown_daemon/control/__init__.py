@@ -1,0 +1,1 @@
+"""The daemon's local socket: newline-delimited JSON, served by peer credentials (design §8)."""

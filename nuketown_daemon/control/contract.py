@@ -1,0 +1,90 @@
+"""What the local socket asks of the daemon; the application implements it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nuketown_daemon.events import Event
+from nuketown_daemon.task import BranchName, Mode, ProjectName, PROMPT_LIMIT, Task
+
+
+class Status(BaseModel):
+    """What ``nuketown status`` shows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    role: str
+    jid: str | None
+    connected: bool
+    """On XMPP right now."""
+    show: str
+    status: str
+    """The presence (same line as systemd's STATUS=)."""
+    current: Task | None
+    queued: int
+    cost_today_usd: float
+    version: str
+    pid: int
+
+
+class TaskSubmission(BaseModel):
+    """A task as the socket (or a JSON object in a chat message) takes it: either ``text`` to be
+    understood like a chat message, or at least ``project`` and ``prompt``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str | None = Field(default=None, min_length=1, max_length=PROMPT_LIMIT)
+    project: ProjectName | None = None
+    prompt: str | None = Field(default=None, min_length=1, max_length=PROMPT_LIMIT)
+    branch: BranchName | None = None
+    mode: Mode | None = None
+    notify: str | None = None
+    """Bare JID of an owner or peer that reports go to; None: the first owner."""
+
+
+class HookReport(BaseModel):
+    """What a Claude Code hook reports (code.claude.com/docs/en/hooks, common input fields)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str = Field(max_length=100)
+    hook_event_name: Literal["SessionStart", "UserPromptSubmit", "Stop", "Notification", "SessionEnd"]
+    transcript_path: str | None = None
+    cwd: str | None = None
+    message: str | None = None
+    """Notification: what Claude wants."""
+    notification_type: str | None = None
+    reason: str | None = None
+    """SessionEnd: why."""
+    last_assistant_message: str | None = None
+    """Stop: the last thing said, where the harness tells."""
+    prompt: str | None = None
+    """UserPromptSubmit: what was typed or pasted."""
+
+
+class Control(Protocol):
+    """The daemon, as its socket sees it. Every error is a NuketownError with a sentence."""
+
+    async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
+        """Journal a task and return it."""
+
+    async def status(self) -> Status:
+        """How the agent is."""
+
+    async def tasks(self, limit: int) -> list[Task]:
+        """The newest ``limit`` tasks and all that are queued or running, oldest first."""
+
+    async def cancel(self, task_id: int | None, peer_uid: int) -> Task:
+        """End the task (None: the running one)."""
+
+    def watch(self) -> AbstractContextManager[asyncio.Queue[Event]]:
+        """Events from now on."""
+
+    async def hook(self, report: HookReport) -> None:
+        """A Claude Code hook fired in a session of ours."""
+

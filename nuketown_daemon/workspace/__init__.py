@@ -1,0 +1,1 @@
+"""Finding or preparing the directory a task is worked on in."""
