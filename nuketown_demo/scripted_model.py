@@ -1,0 +1,99 @@
+"""The model's stand-in of the demo: a rule that really adds a LICENSE file, through real tools."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from nuketown_demo.turns import ModelCall, Reply, ToolUse, Turn, say
+
+_LOOK = "git status --short --branch && ls -A"
+_WRITE = """\
+test ! -e LICENSE && holder=$(git config user.name) && cat > LICENSE <<END
+MIT License
+
+Copyright (c) $(date +%Y) ${holder}
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+END
+"""
+_COMMIT = 'git add LICENSE && git commit --quiet -m "Add the MIT license" && git log -1 --oneline'
+_STEPS = (
+    ("I look at what is there first.", "Look at the repository", _LOOK),
+    ("There is no license yet. I write the MIT license.", "Write LICENSE", _WRITE),
+    ("Now I commit it.", "Commit LICENSE", _COMMIT),
+)
+_STAND_IN = (
+    "I am a scripted stand-in, not a model: without ANTHROPIC_API_KEY this town can only add a "
+    "LICENSE file. Ask me for one, or set the key and start again."
+)
+
+
+@dataclass(frozen=True)
+class _Conversation:
+    """The newest prompt and what the tools have answered since."""
+
+    prompt: str
+    results: tuple[dict[str, Any], ...]
+
+
+def demo_script(call: ModelCall) -> Reply:
+    """Answer like a model that can do one thing; a :data:`~nuketown_demo.turns.Script`."""
+    conversation = _newest(call)
+    wanted = re.search(r"\blicen[sc]e\b", conversation.prompt, re.IGNORECASE)
+    if not wanted or "Bash" not in call.tools:
+        return say(_STAND_IN)
+    done = conversation.results
+    if done and done[-1].get("is_error"):
+        return say(f"I stopped: a command failed. It said: {_result_text(done[-1])[:500]}")
+    if len(done) < len(_STEPS):
+        text, description, command = _STEPS[len(done)]
+        tool = ToolUse("Bash", {"command": command, "description": description})
+        return Turn((text, tool), input_tokens=3000 + 400 * len(done), output_tokens=120)
+    commit = _result_text(done[-1]).strip().splitlines()[-1:] or ["(no commit shown)"]
+    return say(f"Added a LICENSE file with the MIT license and committed it: {commit[0]}.")
+
+
+def _newest(call: ModelCall) -> _Conversation:
+    prompt = ""
+    results: list[dict[str, Any]] = []
+    for message in call.messages:
+        if message.get("role") != "user":
+            continue
+        content = message.get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+        texts = [
+            str(block.get("text", ""))
+            for block in blocks
+            if block.get("type") == "text"
+            and not str(block.get("text", "")).lstrip().startswith("<system-reminder>")
+        ]
+        answers = [block for block in blocks if block.get("type") == "tool_result"]
+        if texts and not answers:
+            prompt, results = "\n".join(texts), []
+        results.extend(answers)
+    return _Conversation(prompt, tuple(results))
+
+
+def _result_text(result: dict[str, Any]) -> str:
+    content = result.get("content", "")
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(block.get("text", "")) for block in content)
