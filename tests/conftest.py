@@ -1,0 +1,136 @@
+"""Groups of tests whose real part may be missing, and what every test may use."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+def _lacks(*programs: str) -> str | None:
+    missing = [program for program in programs if shutil.which(program) is None]
+    return f"no {', '.join(missing)}" if missing else None
+
+
+def _works(*argv: str) -> bool:
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _systemd() -> str | None:
+    if os.geteuid() != 0:
+        return "not root"
+    if lacking := _lacks("systemd-nspawn", "mmdebstrap"):
+        return lacking
+    if not _works("unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "true"):
+        return "this machine gives root no namespaces"
+    return None
+
+
+def _nix() -> str | None:
+    if lacking := _lacks("nix-instantiate"):
+        return lacking
+    return None if _works("nix-instantiate", "--find-file", "nixpkgs") else "no <nixpkgs>"
+
+
+def _desktop() -> str | None:
+    return _lacks("Xvfb", "zenity", "xdotool")
+
+
+def _cluster() -> str | None:
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if not assets:
+        return "KUBEBUILDER_ASSETS is not set"
+    missing = [
+        name
+        for name in ("kube-apiserver", "etcd", "kubectl")
+        if not os.access(Path(assets) / name, os.X_OK)
+    ]
+    return f"no {', '.join(missing)} in {assets}" if missing else None
+
+
+_PROBES: dict[str, Callable[[], str | None]] = {
+    "systemd": _systemd,
+    "nix": _nix,
+    "desktop": _desktop,
+    "cluster": _cluster,
+}
+_not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests of groups whose real part is missing; the summary names them."""
+    asked = {group for group in _PROBES for item in items if item.get_closest_marker(group)}
+    missing = {group: reason for group in sorted(asked) if (reason := _PROBES[group]())}
+    counts: Counter[str] = Counter()
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        group = next((group for group in missing if item.get_closest_marker(group)), None)
+        if group is None:
+            kept.append(item)
+        else:
+            counts[group] += 1
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+    config.stash[_not_run] = {group: (missing[group], n) for group, n in counts.items()}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line per group that did not run."""
+    for group, (reason, count) in sorted(terminalreporter.config.stash.get(_not_run, {}).items()):
+        tests = "1 test" if count == 1 else f"{count} tests"
+        terminalreporter.write_line(f"not run: {group} ({reason}), {tests}", yellow=True)
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A directory whose path leaves room for a unix socket's 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="nt-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+class Eventually(Protocol):
+    """Type of the fixture ``eventually``."""
+
+    async def __call__(
+        self, predicate: Callable[[], T | Awaitable[T]], timeout_s: float = 10.0
+    ) -> T: ...
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait until the predicate (a function or a coroutine function) is true; return its value."""
+
+    async def wait(predicate: Callable[[], T | Awaitable[T]], timeout_s: float = 10.0) -> T:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            value = predicate()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
+            if loop.time() >= deadline:
+                pytest.fail(f"still {value!r} after {timeout_s} s: {inspect.getsource(predicate)}")
+            await asyncio.sleep(0.01)
+
+    return wait
