@@ -94,7 +94,9 @@ class Xmpp(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Xmpp:
         if self.jid in self.owners or self.jid in self.peers:
-            raise ValueError(f"{self.jid} is the agent's own account: take it out of owners and peers")
+            raise ValueError(
+                f"{self.jid} is the agent's own account: take it out of owners and peers"
+            )
         if self.tls == "off-loopback-only" and not _is_loopback(self.host):
             raise ValueError(
                 'tls = "off-loopback-only" needs host = "127.0.0.1" (or ::1): anywhere else the '
@@ -125,7 +127,9 @@ class Repo(BaseModel):
         if not url or url.startswith("-") or any(ord(c) < 0x21 or ord(c) == 0x7F for c in url):
             raise ValueError("must be a git remote such as git@github.com:me/hello.git")
         if "::" in url.split("/", 1)[0]:
-            raise ValueError("names a git remote helper, which would run a program: use ssh or https")
+            raise ValueError(
+                "names a git remote helper, which would run a program: use ssh or https"
+            )
         return url
 
 
@@ -195,11 +199,11 @@ class Configuration(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  (the signature is the library's)
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the files, which arrive as keyword arguments."""
         return (env_settings, init_settings)

@@ -76,7 +76,7 @@ class TaskRequest(BaseModel):
     """Where reports go: a bare JID (of a person, or of a room where ``source`` is ``room``).
     None: the first owner."""
     thread: str | None = None
-    """Thread of the conversation (RFC 6121 §5.2.5); the daemon makes one where the client has none."""
+    """Thread of the conversation (RFC 6121 §5.2.5); one is made where the client has none."""
     source_message_id: str | None = None
     follows: int | None = None
     """The finished task in whose thread this was said: its session is continued."""

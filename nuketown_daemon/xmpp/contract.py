@@ -77,5 +77,8 @@ class Messenger(Protocol):
     def show_progress(self, update: ProgressUpdate) -> None:
         """Send or correct the progress message of a task; rate-limited, the newest text wins."""
 
+    def send_unrecorded(self, message: OutgoingMessage) -> None:
+        """Say something once, without the journal: for when the journal can't be written."""
+
     def composing(self, to: str, *, active: bool) -> None:
         """Chat state (XEP-0085) towards a person we are about to answer."""

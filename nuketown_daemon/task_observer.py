@@ -1,0 +1,88 @@
+"""What a running task tells, brought to people, journal and presence."""
+
+from __future__ import annotations
+
+from nuketown_daemon.chat import OutgoingMessage
+from nuketown_daemon.dialogue import Dialogue
+from nuketown_daemon.errors import SessionError
+from nuketown_daemon.journal import Journal
+from nuketown_daemon.people import People
+from nuketown_daemon.status_board import StatusBoard
+from nuketown_daemon.task import Task
+from nuketown_daemon.xmpp.contract import Messenger, ProgressUpdate
+
+
+class TaskObserver:
+    """Implements SessionObserver and PreparationObserver for one task."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        journal: Journal,
+        dialogue: Dialogue,
+        people: People,
+        board: StatusBoard,
+        messenger: Messenger | None,
+    ) -> None:
+        self.task = task
+        self.run_name = f"task-{task.id}"
+        """Name of the process that is paid for, in the journal's ledger."""
+        self._journal = journal
+        self._dialogue = dialogue
+        self._people = people
+        self._board = board
+        self._messenger = messenger
+
+    async def progress(self, text: str) -> None:
+        """Show how it goes on."""
+        self._board.progress(self.task, text)
+        to = self._dialogue.recipient(self.task)
+        if self._messenger is not None and to is not None:
+            request = self.task.request
+            in_room = request.source == "room" and request.reply_to is not None
+            self._messenger.show_progress(
+                ProgressUpdate(self.task.id, to, text, request.thread, in_room)
+            )
+
+    async def say(self, text: str) -> None:
+        """Tell the requester something that must arrive."""
+        async with self._journal.transaction() as transaction:
+            await self._dialogue.say(transaction, self.task, text)
+
+    async def waiting(self, reason: str | None) -> None:
+        """Show that it waits."""
+        self._board.waiting_for(reason)
+
+    async def ask_human(self, question: str, choices: tuple[str, ...] = ()) -> str:
+        """Ask the requester and wait for the answer.
+
+        :raises SessionError: nobody answered in time
+        """
+        self._board.waiting_for("an answer")
+        try:
+            return await self._dialogue.ask(self.task, question, choices)
+        finally:
+            self._board.waiting_for(None)
+
+    async def message_agent(self, agent: str, text: str) -> None:
+        """Send ``text`` to a peer.
+
+        :raises SessionError: not a peer
+        """
+        jid = self._people.peer_named(agent)
+        if jid is None:
+            raise SessionError(f"{agent[:60]!r} is not among the peers of xmpp.toml.")
+        async with self._journal.transaction() as transaction:
+            await self._journal.messages.add(
+                transaction, OutgoingMessage(jid, text, task_id=self.task.id)
+            )
+        self._board.said(f"to {jid}: {text}", self.task)
+
+    async def spent(self, cost_usd: float, turns: int) -> None:
+        """Note what the process that runs now has cost so far."""
+        await self._journal.tasks.spent(self.run_name, self.task.id, cost_usd, turns)
+
+    async def model_started(self) -> None:
+        """Note that the bootstrap may have been paid for from here on."""
+        self.task = await self._journal.tasks.note(self.task.id, model_started=True)
