@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from nuketown_daemon.events import Event
-from nuketown_daemon.task import BranchName, Mode, ProjectName, PROMPT_LIMIT, Task
+from nuketown_daemon.task import PROMPT_LIMIT, BranchName, Mode, ProjectName, Task
 
 
 class Status(BaseModel):
@@ -34,7 +34,8 @@ class Status(BaseModel):
 
 class TaskSubmission(BaseModel):
     """A task as the socket (or a JSON object in a chat message) takes it: either ``text`` to be
-    understood like a chat message, or at least ``project`` and ``prompt``."""
+    understood like a chat message, or at least ``project`` and ``prompt``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,7 +54,9 @@ class HookReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session_id: str = Field(max_length=100)
-    hook_event_name: Literal["SessionStart", "UserPromptSubmit", "Stop", "Notification", "SessionEnd"]
+    hook_event_name: Literal[
+        "SessionStart", "UserPromptSubmit", "Stop", "Notification", "SessionEnd"
+    ]
     transcript_path: str | None = None
     cwd: str | None = None
     message: str | None = None
@@ -61,8 +64,10 @@ class HookReport(BaseModel):
     notification_type: str | None = None
     reason: str | None = None
     """SessionEnd: why."""
+    error: str | None = None
+    """StopFailure: the kind of error."""
     last_assistant_message: str | None = None
-    """Stop: the last thing said, where the harness tells."""
+    """Stop, StopFailure: the last thing said, where the harness tells."""
     prompt: str | None = None
     """UserPromptSubmit: what was typed or pasted."""
 
@@ -87,4 +92,3 @@ class Control(Protocol):
 
     async def hook(self, report: HookReport) -> None:
         """A Claude Code hook fired in a session of ours."""
-
