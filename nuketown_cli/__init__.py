@@ -1,0 +1,1 @@
+"""The ``nuketown`` command: talks to the daemons whose sockets serve the caller."""

@@ -1,0 +1,43 @@
+"""The commands, gathered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nuketown_cli.ask import ask
+from nuketown_cli.cancel import cancel
+from nuketown_cli.doctor.command import doctor
+from nuketown_cli.status import status
+from nuketown_cli.tasks import tasks
+from nuketown_cli.watch import watch
+from nuketown_daemon import __version__
+
+app = typer.Typer(
+    help="Ask agents for work and see what they do.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer's calling convention)
+    if wanted:
+        typer.echo(f"nuketown {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Ask agents for work and see what they do."""
+
+
+for command in (ask, status, tasks, watch, cancel, doctor):
+    app.command()(command)

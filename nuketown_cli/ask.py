@@ -1,0 +1,96 @@
+"""``nuketown ask``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from nuketown_cli.agents import Agent, connect, one_agent
+from nuketown_cli.errors import UsageError
+from nuketown_cli.follow import Follower
+from nuketown_cli.options import AgentOption, JsonOption, complete_projects, directories_of
+from nuketown_cli.output import Output, task_line, task_object
+from nuketown_daemon.task import Mode, Task, TaskState
+
+_INTERRUPTED = 130
+
+
+def ask(
+    context: typer.Context,
+    text: Annotated[
+        list[str], typer.Argument(help="What to do, as in a chat message; - reads standard input.")
+    ],
+    *,
+    agent: AgentOption = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project", "-p", help="Repository to work on.", autocompletion=complete_projects
+        ),
+    ] = None,
+    branch: Annotated[str | None, typer.Option("--branch", "-b", help="Branch of it.")] = None,
+    mode: Annotated[Mode | None, typer.Option("--mode", "-m", help="How the session runs.")] = None,
+    notify: Annotated[
+        str | None, typer.Option(metavar="JID", help="Owner or peer that reports go to as well.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", "-w/-W", help="Show progress until it has ended.")
+    ] = True,
+    json: JsonOption = False,
+) -> None:
+    """Ask an agent for work.
+
+    Without --project the text is understood like a chat message:
+    nuketown ask work on hello -- add a LICENSE file
+    """
+    output = Output(as_json=json)
+    operation = _operation(text, project, branch, mode, notify)
+    reached = one_agent(directories_of(context), agent)
+    # Watching begins first: no event between the two can be missed.
+    watcher = _watch(reached) if wait else None
+    task = reached.task_request(operation)
+    if json:
+        output.json(task_object(reached.name, task))
+    else:
+        output.line(task_line(reached.name, task))
+    if watcher is None:
+        return
+    reached.client.close()
+    try:
+        ended = Follower(output, watcher, task).run()
+    except KeyboardInterrupt:
+        _say_it_goes_on(output, reached, task)
+        raise typer.Exit(_INTERRUPTED) from None
+    raise typer.Exit(0 if ended.state is TaskState.DONE else 1)
+
+
+def _watch(agent: Agent) -> Agent:
+    watcher = connect(agent.client.target)
+    watcher.start_watching()
+    return watcher
+
+
+def _say_it_goes_on(output: Output, agent: Agent, task: Task) -> None:
+    option = f" --agent {agent.name}"
+    output.note(
+        f"\ntask {task.id} goes on: see it with nuketown watch{option}, "
+        f"end it with nuketown cancel {task.id}{option}"
+    )
+
+
+def _operation(
+    words: list[str],
+    project: str | None,
+    branch: str | None,
+    mode: Mode | None,
+    notify: str | None,
+) -> dict[str, object]:
+    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    if not text.strip():
+        raise UsageError("there is no text: say what is to be done.")
+    operation: dict[str, object] = {"op": "task"}
+    operation |= {"text": text} if project is None else {"project": project, "prompt": text}
+    options = {"branch": branch, "mode": mode and mode.value, "notify": notify}
+    return operation | {key: value for key, value in options.items() if value is not None}

@@ -1,0 +1,1 @@
+"""``nuketown doctor``: one file per concern; each has a check that yields findings."""
