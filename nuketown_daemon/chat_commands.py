@@ -55,7 +55,9 @@ class ChatCommands:
         self._runner = runner
         self._budget_note = budget_note
 
-    async def answer(self, command: Command, message: IncomingMessage, about: Task | None) -> Answer:
+    async def answer(
+        self, command: Command, message: IncomingMessage, about: Task | None
+    ) -> Answer:
         """Answer ``command``, said in the thread of the task ``about`` if there is one."""
         match command.verb:
             case Verb.HELP:

@@ -96,6 +96,11 @@ class Dialogue:
         self._board.said(text, task)
         return question
 
+    def awaits(self, question: Question) -> bool:
+        """Does somebody wait for this answer right now?"""
+        future = self._waiting.get(question.id)
+        return future is not None and not future.done()
+
     def answered(self, question: Question, answer: str) -> bool:
         """Hand over an answer that is on disk; False if nobody waits for it any more."""
         future = self._waiting.get(question.id)

@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 _JOURNAL_RETRY_S = 5.0
 _CANDIDATES_SHOWN = 12
+_FEW_WORDS = 5
 
 
 class Understanding(Protocol):
@@ -97,7 +98,7 @@ class Intake:
             try:
                 if not await self._journal.messages.has_seen(message):
                     await self._apply(message, await self._decide(message))
-                return
+                return  # noqa: TRY300  (the loop is for the failure)
             except JournalError as exc:
                 log.error("message can't be journaled yet", sender=message.sender, reason=str(exc))  # noqa: TRY400
                 if not told and self.messenger is not None:
@@ -169,8 +170,7 @@ class Intake:
             return await self._commands.answer(parsed, message, context.task)
         if isinstance(parsed, Refused):
             return Answer(parsed.reason)
-        explicit = isinstance(parsed, ParsedTask) and parsed.explicit
-        if context.task is not None and not explicit:
+        if context.task is not None and _belongs_to(context.task, parsed):
             return self._in_thread(message, text, context.task)
         if isinstance(parsed, Unclear):
             if self.messenger is not None:
@@ -208,9 +208,7 @@ class Intake:
         for question in context.questions:
             if message.reply_to_id is not None and message.reply_to_id == question.stanza_id:
                 return question
-        offered = [
-            q for q in context.questions if choice in (c.casefold() for c in q.choices)
-        ]
+        offered = [q for q in context.questions if choice in (c.casefold() for c in q.choices)]
         if len(offered) == 1:
             return offered[0]
         if isinstance(parsed, Command) or (isinstance(parsed, ParsedTask) and parsed.explicit):
@@ -220,31 +218,35 @@ class Intake:
                 return question
         # Most phones send no thread: what is said next answers the only question that is open.
         about_tasks = [q for q in context.questions if q.task_id is not None]
-        if len(about_tasks) == 1 and context.task is None and message.thread is None:
+        if len(about_tasks) == 1 and context.task is None:
             return about_tasks[0]
-        return None
+        return _clarification(context.questions, text, parsed)
 
     def _answer_question(self, question: Question, message: IncomingMessage, text: str) -> Answer:
         if question.task_id is None:
             return self._clarified(question, message, text)
 
+        task_id = question.task_id
+        late = f"Answer to your question «{question.text}»: {text}"
+
         async def write(transaction: Transaction) -> str | None:
             await self._journal.questions.close(transaction, question.id, text)
+            if not self._dialogue.awaits(question):
+                # Asked before a restart: the session that goes on now is told.
+                await self._journal.steering.add(transaction, task_id, late)
             return None
 
         def hand_over() -> None:
-            if not self._dialogue.answered(question, text) and question.task_id is not None:
-                # Asked before a restart: the session that goes on now is told.
-                self._runner.steer(
-                    question.task_id, f"Answer to your question «{question.text}»: {text}"
-                )
+            if not self._dialogue.answered(question, text):
+                self._runner.steer(task_id, late)
 
         return Answer("", write, hand_over)
 
     def _clarified(self, question: Question, message: IncomingMessage, text: str) -> Answer:
         """The project of an earlier message is named now."""
-        named = [choice for choice in question.choices if choice.casefold() == text.casefold()]
-        parsed = ParsedTask(named[0] if named else text.strip(), question.about or "")
+        answer = parse(text, question.choices)
+        project = answer.project if isinstance(answer, ParsedTask) else text.strip()
+        parsed = ParsedTask(project, question.about or "")
         try:
             request = self._request(message, parsed)
         except ValidationError:
@@ -265,10 +267,14 @@ class Intake:
                     "or wait until it runs."
                 )
 
+            async def write(transaction: Transaction) -> str | None:
+                await self._journal.steering.add(transaction, task.id, text)
+                return None
+
             def steer() -> None:
                 self._runner.steer(task.id, text)
 
-            return Answer("Passed on.", afterwards=steer)
+            return Answer("Passed on.", write, steer)
         follow_up = ParsedTask(
             task.request.project, text, task.request.branch, task.session_mode, explicit=False
         )
@@ -369,6 +375,25 @@ class Intake:
                 )
         if answer.afterwards is not None:
             answer.afterwards()
+
+
+def _belongs_to(task: Task, parsed: Parsed) -> bool:
+    """Is it about the task in whose thread it was said? Some clients keep one thread for ever."""
+    if not isinstance(parsed, ParsedTask):
+        return True
+    if parsed.explicit:
+        return False
+    return task.state not in ENDED or parsed.project == task.request.project
+
+
+def _clarification(questions: tuple[Question, ...], text: str, parsed: Parsed) -> Question | None:
+    """The question which project was meant, where a few words name one of them."""
+    if not isinstance(parsed, ParsedTask) or len(text.split()) > _FEW_WORDS:
+        return None
+    for question in questions:
+        if question.task_id is None and parsed.project in question.choices:
+            return question
+    return None
 
 
 def _new_thread() -> str:

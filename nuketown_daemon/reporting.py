@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from nuketown_daemon.task import Mode, Task, TaskState
 
 _RESULT_LIMIT = 3000
-
-
-class WorkDone(Protocol):
-    """What happened in the workspace since the session began."""
-
-    def describe(self) -> str:
-        """Branch, commits and diffstat, in a line or a few."""
 
 
 def duration(seconds: float) -> str:

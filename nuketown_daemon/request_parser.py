@@ -68,7 +68,9 @@ class Refused:
 Parsed = Command | ParsedTask | Unclear | Refused
 
 _WITH_ID = {Verb.CANCEL, Verb.RETRY}
-_COMMAND = re.compile(r"(?P<verb>[a-z]+)(?:\s+(?:task\s+)?#?(?P<id>\d{1,9}))?\s*[.!?]?", re.I)
+_COMMAND = re.compile(
+    r"(?P<verb>[a-z]+)(?:\s+(?:task\s+)?#?(?P<id>\d{1,9}))?\s*[.!?]?", re.IGNORECASE
+)
 # Phones turn "--" into a dash of their own.
 _WORK_ON = re.compile(
     r"""(?:please\s+|can\s+you\s+|could\s+you\s+)?work\s+(?:on|in)\s+
@@ -78,7 +80,7 @@ _WORK_ON = re.compile(
         (?P<prompt>.*)""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
-_WORK_ON_ALONE = re.compile(r"(?:please\s+)?work\s+(?:on|in)\s+(?P<project>\S+)\s*", re.I)
+_WORK_ON_ALONE = re.compile(r"(?:please\s+)?work\s+(?:on|in)\s+(?P<project>\S+)\s*", re.IGNORECASE)
 _BRANCH = re.compile(r"\b(?:on|in)\s+(?:the\s+)?branch\s+(?P<name>[^\s,;]+)", re.IGNORECASE)
 _OPTION_BRANCH = re.compile(r"branch\s+(?P<name>\S+)", re.IGNORECASE)
 _OPTION_MODE = re.compile(r"\b(?P<mode>interactive|headless)(?:ly)?\b", re.IGNORECASE)
@@ -91,7 +93,9 @@ def strip_address(text: str, agent: str) -> tuple[str, bool]:
     >>> strip_address("Ada: status", "ada")
     ('status', True)
     """
-    address = re.compile(rf"\s*(?:@{re.escape(agent)}\b[,:]?|{re.escape(agent)}\s*[,:])\s*", re.I)
+    address = re.compile(
+        rf"\s*(?:@{re.escape(agent)}\b[,:]?|{re.escape(agent)}\s*[,:])\s*", re.IGNORECASE
+    )
     match = address.match(text)
     return (text[match.end() :].strip(), True) if match else (text.strip(), False)
 

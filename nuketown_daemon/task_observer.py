@@ -83,6 +83,10 @@ class TaskObserver:
         """Note what the process that runs now has cost so far."""
         await self._journal.tasks.spent(self.run_name, self.task.id, cost_usd, turns)
 
+    async def steered(self) -> None:
+        """Note that the session has the oldest steering message."""
+        await self._journal.steering.taken(self.task.id)
+
     async def model_started(self) -> None:
         """Note that the bootstrap may have been paid for from here on."""
         self.task = await self._journal.tasks.note(self.task.id, model_started=True)

@@ -15,7 +15,7 @@ from nuketown_daemon.budget import allowance
 from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.dialogue import Dialogue
 from nuketown_daemon.errors import BudgetError, NuketownError, SessionError, WorkspaceError
-from nuketown_daemon.journal import Journal
+from nuketown_daemon.journal import Journal, Transaction
 from nuketown_daemon.people import People
 from nuketown_daemon.session.contract import (
     Outcome,
@@ -25,7 +25,7 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.status_board import StatusBoard
-from nuketown_daemon.task import ENDED, Mode, Task, TaskState
+from nuketown_daemon.task import ENDED, PROMPT_LIMIT, Mode, Task, TaskState
 from nuketown_daemon.task_observer import TaskObserver
 from nuketown_daemon.workspace.changes import changes_since
 from nuketown_daemon.workspace.contract import WorkspaceResolver
@@ -128,6 +128,8 @@ class TaskRunner:
             messenger=self._messenger,
         )
         self._running = running = _Running(task)
+        for text in await self._journal.steering.untaken(task.id):
+            running.control.steering.put_nowait(text)
         self._board.working_on(task)
         try:
             result = await self._attempt(running, observer)
@@ -275,7 +277,7 @@ class TaskRunner:
         work = None
         if task.workspace is not None and task.state is TaskState.RUNNING:
             try:
-                work = (await changes_since(Path(task.workspace), task.base_commit)).describe()
+                work = (await changes_since(Path(task.workspace), task.base_commit)).text()
             except WorkspaceError as exc:
                 work = str(exc)
         state = _STATES[result.outcome]
@@ -308,4 +310,20 @@ class TaskRunner:
             )
             await self._journal.questions.close_of_task(transaction, task.id)
             await self._dialogue.say(transaction, ended, reporting.summary(ended, work))
+            if state is TaskState.DONE:
+                await self._follow_up(transaction, ended)
         return ended
+
+    async def _follow_up(self, transaction: Transaction, ended: Task) -> None:
+        """Queue what was said to the session too late for it to hear."""
+        unheard = await self._journal.steering.take_all(transaction, ended.id)
+        if not unheard:
+            return
+        request = ended.request.model_copy(
+            update={"prompt": "\n\n".join(unheard)[:PROMPT_LIMIT], "follows": ended.id}
+        )
+        task = await self._journal.tasks.add(transaction, request)
+        self._board.task_changed(task)
+        await self._dialogue.say(
+            transaction, task, f"What you said last is next: {reporting.name_of(task)}."
+        )

@@ -13,6 +13,7 @@ from pathlib import Path
 from nuketown_daemon.journal.database import Database, Transaction
 from nuketown_daemon.journal.message_tables import MessageTables
 from nuketown_daemon.journal.question_table import Question, QuestionTable
+from nuketown_daemon.journal.steering_table import SteeringTable
 from nuketown_daemon.journal.task_table import TaskTable
 
 
@@ -24,6 +25,7 @@ class Journal:
         self.tasks = TaskTable(database)
         self.messages = MessageTables(database)
         self.questions = QuestionTable(database)
+        self.steering = SteeringTable(database)
 
     @classmethod
     @asynccontextmanager

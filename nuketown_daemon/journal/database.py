@@ -36,6 +36,11 @@ CREATE TABLE spending (
 );
 CREATE INDEX spending_day ON spending(day);
 CREATE INDEX spending_task ON spending(task_id);
+CREATE TABLE steering (              -- said in the thread of a running task
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  task_id INTEGER NOT NULL, text TEXT NOT NULL, said REAL NOT NULL, taken REAL
+);
+CREATE INDEX steering_untaken ON steering(task_id) WHERE taken IS NULL;
 CREATE TABLE questions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   task_id INTEGER,                  -- NULL: about a request that was not understood

@@ -1,0 +1,65 @@
+"""``nuketown-daemon``: arguments, logging, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nuketown_daemon import __version__, log_output
+from nuketown_daemon.configuration import Configuration, load
+from nuketown_daemon.errors import NuketownError
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="nuketown-daemon", description="Run one agent: XMPP, queue, workspaces, sessions."
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="DIR", help="default: $XDG_CONFIG_HOME/nuketown"
+    )
+    parser.add_argument(
+        "--check-config", action="store_true", help="print what it would do, and exit"
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon; the exit status is 78 (EX_CONFIG) for a configuration that can't be used."""
+    arguments = _arguments(argv)
+    try:
+        configuration = load(arguments.config)
+        if arguments.check_config:
+            # Only for this is the reader of every secret and program needed.
+            from nuketown_daemon.check_config import describe  # noqa: PLC0415
+
+            sys.stdout.write(describe(configuration) + "\n")
+            return 0
+        return _run(configuration)
+    except NuketownError as exc:
+        sys.stderr.write(f"nuketown-daemon: {exc}\n")
+        return exc.exit_code
+
+
+def _run(configuration: Configuration) -> int:
+    log_output.configure(configuration.daemon.log_level)
+    from nuketown_daemon.app import run  # noqa: PLC0415  (after logging is set up)
+
+    try:
+        asyncio.run(run(configuration))
+    except* NuketownError as group:
+        error = _first(group)
+        raise error from None
+    return 0
+
+
+def _first(group: BaseExceptionGroup[NuketownError]) -> NuketownError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""The journal: everything on disk or nothing, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from nuketown_daemon.chat import IncomingMessage, OutgoingMessage
+from nuketown_daemon.errors import JournalError, TransitionError
+from nuketown_daemon.journal import Journal, Question
+from nuketown_daemon.task import TaskRequest, TaskState
+
+
+def _request(prompt: str = "x", **facts: str) -> TaskRequest:
+    return TaskRequest(
+        project="hello", prompt=prompt, source="dm", requester="josh@example.org", **facts
+    )  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with Journal.open(tmp_path / "journal.sqlite3") as opened:
+        yield opened
+
+
+async def _add(journal: Journal, prompt: str = "x", **facts: str) -> int:
+    async with journal.transaction() as transaction:
+        return (await journal.tasks.add(transaction, _request(prompt, **facts))).id
+
+
+async def test_the_queue_is_as_it_was_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "journal.sqlite3"
+    async with Journal.open(path) as journal:
+        first, second = await _add(journal, "one"), await _add(journal, "two")
+        async with journal.transaction() as transaction:
+            await journal.tasks.move(transaction, first, TaskState.PREPARING)
+    assert path.stat().st_mode & 0o777 == 0o600
+    async with Journal.open(path) as journal:
+        preparing = await journal.tasks.in_states(TaskState.PREPARING)
+        assert [task.request.prompt for task in preparing] == ["one"]
+        following = await journal.tasks.next_queued()
+        assert following is not None
+        assert following.id == second
+
+
+async def test_what_fails_in_a_transaction_takes_all_of_it_back(journal: Journal) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with journal.transaction() as transaction:
+            await journal.tasks.add(transaction, _request())
+            await journal.messages.add(transaction, OutgoingMessage("josh@example.org", "On it."))
+            raise ZeroDivisionError
+    assert await journal.tasks.newest(10) == []
+    assert await journal.messages.outbox() == []
+
+
+async def test_a_cancelled_transaction_leaves_the_journal_usable(journal: Journal) -> None:
+    async def interrupted() -> None:
+        async with journal.transaction() as transaction:
+            await journal.tasks.add(transaction, _request())
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(interrupted())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await journal.tasks.newest(10) == []
+    await _add(journal)
+    assert await journal.tasks.count(TaskState.QUEUED) == 1
+
+
+async def test_no_way_back_from_an_end(journal: Journal) -> None:
+    task_id = await _add(journal)
+    async with journal.transaction() as transaction:
+        await journal.tasks.move(transaction, task_id, TaskState.CANCELLED)
+    with pytest.raises(TransitionError):
+        async with journal.transaction() as transaction:
+            await journal.tasks.move(transaction, task_id, TaskState.PREPARING)
+
+
+async def test_costs_are_counted_once_per_process(journal: Journal) -> None:
+    task_id = await _add(journal)
+    for total in (0.01, 0.03, 0.03):
+        await journal.tasks.spent("a", task_id, total, 2)
+    await journal.tasks.spent("b", task_id, 0.10, 3)
+    await journal.tasks.spent("intake", None, 0.5, 1)
+    task = await journal.tasks.get(task_id)
+    assert task is not None
+    assert task.cost_usd == pytest.approx(0.13)
+    assert task.turns == 5
+    assert await journal.tasks.spent_today() == pytest.approx(0.63)
+
+
+def _message(**facts: object) -> IncomingMessage:
+    return IncomingMessage(sender="josh@example.org", body="status", **facts)  # type: ignore[arg-type]
+
+
+async def _see(journal: Journal, message: IncomingMessage) -> None:
+    async with journal.transaction() as transaction:
+        await journal.messages.mark_seen(transaction, message)
+
+
+async def test_a_message_is_handled_once_whichever_way_it_comes(journal: Journal) -> None:
+    live = _message(message_id="1", archive_id="A")
+    await _see(journal, live)
+    assert await journal.messages.has_seen(live)
+    assert await journal.messages.has_seen(_message(message_id="1", archive_id="A", delayed=True))
+    # From offline storage, where the server adds no archive id:
+    assert await journal.messages.has_seen(_message(message_id="1", delayed=True))
+    assert await journal.messages.archive_cursor() == "A"
+
+
+async def test_a_client_that_counts_anew_is_heard_again(journal: Journal) -> None:
+    await _see(journal, _message(message_id="1", archive_id="A"))
+    assert not await journal.messages.has_seen(_message(message_id="1", archive_id="B"))
+    await _see(journal, _message(message_id="2"))
+    assert not await journal.messages.has_seen(_message(message_id="2"))
+
+
+async def test_the_outbox_keeps_what_was_not_acknowledged(journal: Journal) -> None:
+    message = OutgoingMessage("josh@example.org", "Done.", "t", task_id=4, choices=("yes", "no"))
+    async with journal.transaction() as transaction:
+        stanza_id = await journal.messages.add(transaction, message)
+    await asyncio.wait_for(journal.messages.outbox_changed(), 1)
+    (entry,) = await journal.messages.outbox()
+    assert (entry.message, entry.stanza_id, entry.attempts) == (message, stanza_id, 0)
+    await journal.messages.outbox_attempted(entry.id)
+    assert (await journal.messages.outbox())[0].attempts == 1
+    await journal.messages.outbox_delivered(entry.id)
+    assert await journal.messages.outbox() == []
+    assert await journal.messages.task_of(stanza_id) == 4
+
+
+async def test_questions_stay_open_until_answered(journal: Journal) -> None:
+    async with journal.transaction() as transaction:
+        question = await journal.questions.add(
+            transaction, Question(0, 7, "josh@example.org", "t", "s", "Which?", ("a", "b"))
+        )
+    assert await journal.questions.open_for("josh@example.org") == [question]
+    assert await journal.questions.open_for("eve@example.org") == []
+    async with journal.transaction() as transaction:
+        await journal.questions.close(transaction, question.id, "a")
+    assert await journal.questions.open_of_task(7) == []
+
+
+async def test_a_newer_journal_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(JournalError, match="format 99"):
+        async with Journal.open(path):
+            pass
+
+
+async def test_a_file_that_is_no_journal_gets_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    path.write_text("this is not a database, " * 100)
+    with pytest.raises(JournalError, match=r"journal\.sqlite3 can't be used"):
+        async with Journal.open(path):
+            pass
+
+
+@pytest.mark.fault
+async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
+    """SQLite's own limit on the file stands for the disk's: the same SQLITE_FULL comes back."""
+    async with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        kept = await _add(journal, "kept")
+        pages = (await journal._database.rows("PRAGMA page_count"))[0][0]
+        await journal._database.rows(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(JournalError, match="make room on the disk"):
+            await _add(journal, "x" * 60_000)
+        assert [task.id for task in await journal.tasks.newest(10)] == [kept]
+        await journal._database.rows(f"PRAGMA max_page_count = {pages + 100}")
+        await _add(journal, "x" * 60_000)
+        assert await journal.tasks.count(TaskState.QUEUED) == 2
+
+
+_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from nuketown_daemon.journal import Journal
+from nuketown_daemon.task import TaskRequest
+
+async def main():
+    async with Journal.open(Path(sys.argv[1])) as journal:
+        for number in range(100000):
+            request = TaskRequest(project="p", prompt=str(number), source="dm", requester="j@x.org")
+            async with journal.transaction() as transaction:
+                task = await journal.tasks.add(transaction, request)
+            print(task.id, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.fault
+async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    acknowledged = [int(writer.stdout.readline()) for _ in range(50)]
+    os.kill(writer.pid, signal.SIGKILL)
+    acknowledged += [int(line) for line in writer.stdout if line.endswith("\n")]
+    writer.stdout.close()
+    writer.wait(10)
+    async with Journal.open(path) as journal:
+        kept = [task.id for task in await journal.tasks.in_states(TaskState.QUEUED)]
+    assert kept[: len(acknowledged)] == acknowledged
+    assert len(kept) <= len(acknowledged) + 1
+
+
+async def test_steering_is_kept_until_the_session_has_it(journal: Journal) -> None:
+    task_id = await _add(journal)
+    async with journal.transaction() as transaction:
+        await journal.steering.add(transaction, task_id, "first")
+        await journal.steering.add(transaction, task_id, "second")
+        await journal.steering.add(transaction, task_id + 1, "of another task")
+    await journal.steering.taken(task_id)
+    assert await journal.steering.untaken(task_id) == ["second"]
