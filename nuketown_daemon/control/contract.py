@@ -55,8 +55,11 @@ class HookReport(BaseModel):
 
     session_id: str = Field(max_length=100)
     hook_event_name: Literal[
-        "SessionStart", "UserPromptSubmit", "Stop", "Notification", "SessionEnd"
+        "SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification", "SessionEnd"
     ]
+    """StopFailure: the turn ended by an error of the API, and no Stop follows."""
+    prompt_id: str | None = Field(default=None, max_length=100)
+    """UserPromptSubmit, Stop, StopFailure: which turn."""
     transcript_path: str | None = None
     cwd: str | None = None
     message: str | None = None
