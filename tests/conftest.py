@@ -63,6 +63,7 @@ def _cluster() -> str | None:
 
 
 _PROBES: dict[str, Callable[[], str | None]] = {
+    "root": lambda: None if os.geteuid() == 0 else "not root",
     "systemd": _systemd,
     "nix": _nix,
     "desktop": _desktop,
