@@ -39,8 +39,15 @@ install_packages() {
     [[ $consent != ask ]] || ask "${become[*]} $line" || fail "nothing was installed. By hand: $line"
     # One at a time, whichever checkout asks.
     "${become[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update || say "apt-get update failed; trying with the lists at hand"
-    "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 \
-        install --no-install-recommends "$@" </dev/null >&2 || fail "apt-get could not install $*."
+    local log
+    log=$(mktemp)
+    if ! "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 \
+        install --no-install-recommends "$@" </dev/null >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        fail "apt-get could not install $* (see above)."
+    fi
+    rm -f "$log"
 }
 
 ask() {
@@ -90,7 +97,8 @@ unpack_prosody() {
     wrap_prosody prosodyctl "$work"
     rm -rf "$cache/prosody"
     mv "$work" "$cache/prosody"
-    "$cache/prosody/bin/prosodyctl" --config /dev/null about >/dev/null 2>&1 || {
+    echo 'VirtualHost "localhost"' >"$cache/prosody/try.cfg.lua"
+    "$cache/prosody/bin/prosodyctl" --config "$cache/prosody/try.cfg.lua" about >/dev/null || {
         rm -rf "$cache/prosody"
         fail "the unpacked prosody does not start; install the package prosody instead."
     }
@@ -110,7 +118,7 @@ version='${lua#lua}'
 libraries="\$tree/usr/lib/$multiarch"
 export LUA_PATH="\$tree/usr/share/lua/\$version/?.lua;\$tree/usr/share/lua/\$version/?/init.lua;;"
 export LUA_CPATH="\$libraries/lua/\$version/?.so;;"
-export LD_LIBRARY_PATH="\$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH="\$libraries:\$tree/lib/$multiarch\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export PATH="\$PATH:\$tree/usr/bin"
 exec $lua "\$tree/usr/bin/$1" "\$@"
 END

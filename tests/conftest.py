@@ -17,6 +17,11 @@ import pytest
 
 T = TypeVar("T")
 
+# Fixtures that several directories share live in tests/*_fixture.py.
+pytest_plugins = [
+    f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("*_fixture.py"))
+]
+
 
 def _lacks(*programs: str) -> str | None:
     missing = [program for program in programs if shutil.which(program) is None]
@@ -72,6 +77,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
 _not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m: only groups that were asked for are named
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out the tests of groups whose real part is missing; the summary names them."""
     asked = {group for group in _PROBES for item in items if item.get_closest_marker(group)}

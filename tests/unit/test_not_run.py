@@ -1,0 +1,57 @@
+"""A group of tests whose real part is missing is named at the end of the run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+CONFTEST = Path(__file__).parent.parent / "conftest.py"
+
+TESTS = """
+import pytest
+
+@pytest.mark.nix
+def test_evaluation(): raise AssertionError("ran without nix")
+
+@pytest.mark.nix
+@pytest.mark.slow
+def test_long_evaluation(): raise AssertionError("ran without nix")
+
+@pytest.mark.cluster
+def test_cluster(): raise AssertionError("ran without a cluster")
+
+@pytest.mark.fault
+def test_always(): pass
+"""
+
+
+def _run(directory: Path, *arguments: str, **environment: str) -> str:
+    (directory / "conftest.py").symlink_to(CONFTEST)
+    (directory / "test_groups.py").write_text(TESTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no",
+         "-o", "markers=nix\nslow\ncluster\nfault", *arguments, str(directory)],
+        cwd=directory, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_missing_groups_are_named_with_reason_and_count(tmp_path: Path) -> None:
+    lines = _run(tmp_path, PATH="/nowhere").splitlines()
+    assert "not run: nix (no nix-instantiate), 2 tests" in lines
+    assert "not run: cluster (KUBEBUILDER_ASSETS is not set), 1 test" in lines
+    assert lines[-1].strip("= ").startswith("1 passed, 3 deselected")
+
+
+def test_a_group_that_was_not_asked_for_is_not_named(tmp_path: Path) -> None:
+    assert "not run" not in _run(tmp_path, "-k", "always", "-m", "fault", PATH="/nowhere")
+
+
+def test_a_present_part_is_used(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("kube-apiserver", "etcd", "kubectl"):
+        (tmp_path / "bin" / name).touch(mode=0o755)
+    output = _run(tmp_path, PATH="/nowhere", KUBEBUILDER_ASSETS=str(tmp_path / "bin"))
+    assert "ran without a cluster" in output
+    assert "not run: cluster" not in output
