@@ -1,0 +1,295 @@
+"""Staying with a task in a Claude Code that runs in tmux, until its turn is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from nuketown_daemon.control.contract import HookReport
+from nuketown_daemon.errors import SessionError
+from nuketown_daemon.session import claude_code
+from nuketown_daemon.session.contract import (
+    Outcome,
+    SessionControl,
+    SessionJob,
+    SessionObserver,
+    SessionResult,
+)
+from nuketown_daemon.session.conversation import Conversation, Turn
+from nuketown_daemon.session.last_message import last_message
+from nuketown_daemon.session.paste import as_prompt
+from nuketown_daemon.session.tmux import Tmux
+
+_POLL_S = 0.5
+_TYPING_S = 5
+"""An attached client that was used within so many seconds is being typed in."""
+_LAST_HOOK_S = 1.0
+"""A hook that fired just before the end may still be on its way."""
+_QUIET_S = 5.0
+"""Claude Code says for so long that it is idle, and no hook said so: it was interrupted."""
+_ENTER_AGAIN_S = 2.0
+_ENTERS = 3
+_NOT_TAKEN_S = 30.0
+_INTERRUPT_S = 5.0
+
+
+class Attendance:
+    """One task's stay: hands texts over, tells what happens, notices the end.
+
+    :param save: writes the conversation down
+    """
+
+    def __init__(
+        self,
+        tmux: Tmux,
+        conversation: Conversation,
+        job: SessionJob,
+        control: SessionControl,
+        observer: SessionObserver,
+        save: Callable[[Conversation], Awaitable[None]],
+    ) -> None:
+        self._tmux, self._conversation, self._save = tmux, conversation, save
+        self._job, self._control, self._observer = job, control, observer
+        self._reports: deque[HookReport] = deque(maxlen=100)
+        self._news = asyncio.Event()
+        self._told: set[str] = set()
+        self._waiting_for: str | None = None
+        self._sent_at = time.monotonic()
+        self._enters_left = 0
+        self._quiet_since: float | None = None
+
+    def report(self, report: HookReport) -> None:
+        """A hook of this conversation fired; the conversation has taken it in."""
+        self._reports.append(report)
+        self._news.set()
+
+    async def until_end(self) -> SessionResult:
+        """Return when the task's turn is over, or its session is."""
+        deadline = time.monotonic() + self._job.timeout_s
+        try:
+            while True:
+                await self._take_steering()
+                await self._tell()
+                result = await self._end(deadline)
+                if result is not None:
+                    return result
+                await self._advance()
+                await self._pause(deadline)
+        finally:
+            await self._wait_for(None)
+
+    async def _pause(self, deadline: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.01, min(_POLL_S, deadline - time.monotonic()))):
+                await self._news.wait()
+        self._news.clear()
+
+    async def _take_steering(self) -> None:
+        while not self._control.steering.empty():
+            self._conversation.waiting.append(as_prompt(self._control.steering.get_nowait()))
+            await self._save(self._conversation)
+
+    # What happens
+
+    async def _tell(self) -> None:
+        while self._reports:
+            report = self._reports.popleft()
+            if report.hook_event_name != "Notification":
+                await self._wait_for(None)
+            elif report.notification_type in (None, "permission_prompt", "elicitation_dialog"):
+                question = " ".join((report.message or "Claude Code asks something").split())[:500]
+                await self._observer.say(f"{question}\nTo answer: {self._attach()}")
+                await self._wait_for("an answer")
+
+    async def _say_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            await self._observer.say(text)
+
+    async def _wait_for(self, reason: str | None) -> None:
+        if reason != self._waiting_for:
+            self._waiting_for = reason
+            await self._observer.waiting(reason)
+
+    def _attach(self) -> str:
+        name = self._conversation.session
+        return f"{self._tmux.socket_name} (or tmux -L {self._tmux.socket_name} attach -t ={name})"
+
+    # How it ends
+
+    async def _end(self, deadline: float) -> SessionResult | None:
+        conversation = self._conversation
+        over = conversation.turn in (Turn.ENDED, Turn.FAILED)
+        if not over and (conversation.closed or not self.alive()):
+            await self._last_hooks()
+            over = conversation.turn in (Turn.ENDED, Turn.FAILED)
+            if not over:
+                return await self._result(Outcome.FAILED, self._why_gone())
+        if over and not (conversation.waiting and self.alive()):
+            return await self._turn_result()
+        if self._control.stop.is_set():
+            await self._interrupt()
+            return await self._result(Outcome.STOPPED, "Stopped.")
+        if time.monotonic() >= deadline:
+            await self._interrupt()
+            text = f"Stopped after {self._job.timeout_s / 3600:.1f} hours, the limit for a task."
+            return await self._result(Outcome.TIMED_OUT, text)
+        return None
+
+    async def _turn_result(self) -> SessionResult:
+        conversation = self._conversation
+        text = conversation.message
+        if not text and conversation.transcript:
+            text = await asyncio.to_thread(last_message, Path(conversation.transcript))
+        if conversation.turn is Turn.FAILED:
+            return await self._result(
+                Outcome.FAILED, f"The model could not be reached: {text or 'no reason given'}"
+            )
+        return await self._result(Outcome.FINISHED, text)
+
+    async def _result(self, outcome: Outcome, text: str) -> SessionResult:
+        conversation = self._conversation
+        conversation.waiting.clear()
+        if outcome not in (Outcome.FINISHED, Outcome.FAILED):
+            conversation.turn, conversation.busy = Turn.NONE, False
+        await self._save(conversation)
+        turns = conversation.turns
+        # What an interactive session costs is not told by any hook: only turns are known.
+        await self._observer.spent(0.0, turns)
+        return SessionResult(outcome, text, conversation.session_id, turns=turns)
+
+    def alive(self) -> bool:
+        """Do Claude Code and its tmux server still run?"""
+        conversation = self._conversation
+        return (
+            claude_code.start_time(conversation.pid) == conversation.started
+            and claude_code.start_time(conversation.server_pid) is not None
+        )
+
+    async def _last_hooks(self) -> None:
+        end = time.monotonic() + _LAST_HOOK_S
+        while self._conversation.turn is Turn.RUNNING and time.monotonic() < end:
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(end - time.monotonic()):
+                    await self._news.wait()
+
+    def _why_gone(self) -> str:
+        name = self._conversation.session
+        if self._conversation.turn is Turn.SENT:
+            return (
+                f"Claude Code in tmux session {name} ended before it took up the task: run "
+                f"claude in {self._conversation.workspace} to see why."
+            )
+        how = "was closed" if self._conversation.closed else "ended unexpectedly"
+        return f"The session {name} {how} before the work was done: retry, or start it again."
+
+    # What is to be done
+
+    async def _advance(self) -> None:
+        conversation = self._conversation
+        if conversation.turn is Turn.SENT:
+            await self._see_taken()
+        elif conversation.busy:
+            await self._see_interrupted()
+        elif conversation.waiting:
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Paste the next text, unless somebody types or a dialog is open: then later."""
+        if await self._somebody_types():
+            name = self._conversation.session
+            await self._say_once(
+                f"Somebody types in session {name}: your message is handed over when he pauses."
+            )
+            return
+        if await self._status() not in ("idle", None):
+            return
+        text = self._conversation.hand_over()
+        self._sent_at, self._enters_left = time.monotonic(), _ENTERS
+        # Written down before it is sent: after a crash it is not sent a second time.
+        await self._save(self._conversation)
+        with contextlib.suppress(SessionError):  # gone: noticed by the next look at the process
+            await self._tmux.paste(self._conversation.pane, text)
+            await self._tmux.press(self._conversation.pane, "Enter")
+
+    async def _see_taken(self) -> None:
+        """See to it that what was sent is taken up, or that a human hears that it is not."""
+        since = time.monotonic() - self._sent_at
+        if since > _NOT_TAKEN_S:
+            await self._say_once(
+                f"Claude Code does not take up the task; a question may be open there. "
+                f"To look: {self._attach()}"
+            )
+            await self._wait_for("an answer")
+        # An open list of suggestions takes the first Enter.
+        again = _ENTER_AGAIN_S * (_ENTERS + 1 - self._enters_left)
+        if not self._enters_left or since < again or await self._somebody_types():
+            return
+        if await self._status() == "idle" and self._conversation.turn is Turn.SENT:
+            self._enters_left -= 1
+            with contextlib.suppress(SessionError):
+                await self._tmux.press(self._conversation.pane, "Enter")
+
+    async def _see_interrupted(self) -> None:
+        """Notice a turn that was interrupted at the terminal: no hook tells."""
+        if await self._status() != "idle":
+            self._quiet_since = None
+            return
+        now = time.monotonic()
+        self._quiet_since = self._quiet_since or now
+        if now - self._quiet_since < _QUIET_S:
+            return
+        if self._conversation.turn is Turn.RUNNING:
+            await self._say_once(
+                "The work was interrupted at the terminal; it goes on with what is typed there: "
+                f"{self._attach()}. Or say stop."
+            )
+            await self._wait_for("an answer")
+            # What the requester says next takes the place of what is typed there.
+            if not self._conversation.waiting:
+                return
+        self._conversation.busy = False
+        self._quiet_since = None
+
+    async def _interrupt(self) -> None:
+        """End our turn: Escape, and where that doesn't help within seconds, the process."""
+        conversation = self._conversation
+        if conversation.turn not in (Turn.SENT, Turn.RUNNING):
+            return
+        end = time.monotonic() + _INTERRUPT_S
+        with contextlib.suppress(SessionError):
+            # A turn that was never taken up began this Claude Code, or sits in its input line.
+            while conversation.turn is Turn.RUNNING and time.monotonic() < end:
+                await self._tmux.press(conversation.pane, "Escape")
+                if await self._idle_within(_INTERRUPT_S / 4):
+                    # An early interrupt puts the prompt back into the input line: clear that.
+                    await self._tmux.press(conversation.pane, "C-c")
+                    return
+            if conversation.turn in (Turn.SENT, Turn.RUNNING):
+                await self._tmux.kill_pane(conversation.pane)
+                conversation.closed = True
+
+    async def _idle_within(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._conversation.turn is not Turn.RUNNING or not self.alive():
+                return False
+            if await self._status() == "idle":
+                return True
+            await asyncio.sleep(0.1)
+        return False
+
+    async def _somebody_types(self) -> bool:
+        activity = await self._tmux.last_activity(self._conversation.session)
+        return any(abs(time.time() - last) < _TYPING_S for last in activity)
+
+    async def _status(self) -> str | None:
+        return await asyncio.to_thread(
+            claude_code.status, self._conversation.session_id, os.environ
+        )
