@@ -68,6 +68,16 @@ class Prosody:
         """What Prosody logs."""
         return self.directory / "prosody.log"
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server.
+
+        :raises NuketownError: it does not run
+        """
+        if self._process is None:
+            raise NuketownError("the server does not run: start it first.")
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         try:
             await self._prepare()
