@@ -1,0 +1,249 @@
+"""What people say to the agent: which stanzas count, and one after the other to the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+from slixmpp import JID
+from slixmpp.stanza import Message
+
+from nuketown_daemon.errors import JournalError, ProtocolError
+from nuketown_daemon.xmpp.archive import (
+    BEGINNING,
+    Archive,
+    ArchiveMissingError,
+    ArchiveUnavailableError,
+)
+from nuketown_daemon.xmpp.backoff import Backoff
+from nuketown_daemon.xmpp.client import AgentClient
+from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore
+from nuketown_daemon.xmpp.people import People
+from nuketown_daemon.xmpp.reading import (
+    Reading,
+    read_direct,
+    read_room,
+    received_carbon,
+    sender_of,
+)
+from nuketown_daemon.xmpp.rooms import Rooms
+
+_WAITING_LIMIT = 200
+"""Messages that wait to be handled; what is more is fetched from the archive later."""
+_ARCHIVE_TRIES = 5
+
+_log = structlog.get_logger(__name__)
+
+
+class _CatchUp:
+    """In the queue: ask the archive before what comes after this."""
+
+
+class Inbox:
+    """Takes message stanzas in, hands messages on.
+
+    :param name: what the agent is called in rooms
+    :param answer: says something short to a full or bare JID, that need not arrive
+    :param stranger: somebody we don't know said something
+    """
+
+    def __init__(
+        self,
+        client: AgentClient,
+        store: MessageStore,
+        archive: Archive,
+        rooms: Rooms,
+        people: People,
+        handle: HandleMessage,
+        *,
+        name: str,
+        answer: Callable[[str, str], None],
+        stranger: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._archive = archive
+        self._rooms = rooms
+        self._people = people
+        self._handle = handle
+        self._addressed = re.compile(rf"@?{re.escape(name)}(?:[\s,:;.!?]|$)", re.IGNORECASE)
+        self._answer = answer
+        self._stranger = stranger
+        self._waiting: deque[Reading | _CatchUp] = deque()
+        self._arrived = asyncio.Event()
+        self._overflowing = False
+        self._caught_up = 0
+        self._no_archive_said = False
+
+    def session_started(self) -> None:
+        """A new session: before anything it brings, look at what came while we were away."""
+        self._waiting.append(_CatchUp())
+        self._arrived.set()
+
+    def take(self, stanza: Message) -> bool:
+        """Look at a message stanza; False if it is left to other parts.
+
+        :raises ProtocolError: it is not what it pretends to be
+        """
+        sender = sender_of(stanza)
+        if self._archive.take(stanza) or stanza.xml.get("type") == "error":
+            return True
+        if sender is None or sender.bare == self._client.own:
+            self._take_from_own_account(stanza)
+        elif self._rooms.is_room(sender.bare):
+            self._take_from_room(stanza)
+        elif self._people.may_speak(sender.bare):
+            self._queue(read_direct(stanza, self._client.own))
+        elif sender.bare == self._people.approver:
+            return False
+        elif _speaks(stanza):
+            self._stranger(sender.bare)
+        return True
+
+    def _take_from_own_account(self, stanza: Message) -> None:
+        inner = received_carbon(stanza, self._client.own)
+        sender = sender_of(inner) if inner is not None else None
+        if inner is not None and sender is not None and self._people.may_speak(sender.bare):
+            self._queue(read_direct(inner, self._client.own))
+
+    def _take_from_room(self, stanza: Message) -> None:
+        person = self._rooms.who_said(stanza)
+        if person is None or not self._people.may_speak(person):
+            return
+        reading = read_room(stanza, person)
+        body = stanza.xml.findtext("{jabber:client}body") or ""
+        if reading is not None and self._addressed.match(body):
+            self._queue(reading)
+
+    def _queue(self, reading: Reading | None) -> None:
+        if reading is None:
+            return
+        if len(self._waiting) >= _WAITING_LIMIT and not self._overflowing:
+            _log.warning("xmpp_inbox_full", waiting=len(self._waiting))
+            self._overflowing = True
+            self._caught_up = 0
+            self._waiting.append(_CatchUp())
+        if not self._overflowing:
+            self._waiting.append(reading)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Handle what came, in order, for ever."""
+        while True:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            item = self._waiting.popleft()
+            try:
+                if isinstance(item, _CatchUp):
+                    await self._catch_up()
+                else:
+                    await self._deliver(item)
+            except Exception:  # noqa: BLE001
+                # One bad message must not end the daemon, and is not tried for ever.
+                _log.exception("xmpp_message_failed")
+
+    async def _deliver(self, reading: Reading) -> None:
+        message = reading.message
+        if not await self._persist(lambda: self._store.has_seen(message)):
+            if reading.trouble:
+                await self._explain(reading)
+                return
+            await self._persist(lambda: self._handle(message))
+        if message.receipt_wanted and message.message_id:
+            self._send_receipt(reading)
+
+    async def _explain(self, reading: Reading) -> None:
+        self._answer(reading.message.reply_to, str(reading.trouble))
+        archive_id = reading.message.archive_id
+        if archive_id is not None:
+            await self._persist(lambda: self._store.set_archive_cursor(archive_id))
+
+    async def _persist(self, call: Callable[[], Awaitable[bool | None]]) -> bool | None:
+        """Repeat while the journal can't be written: nothing is lost, nothing is overtaken."""
+        backoff = Backoff(1.0, 60.0)
+        while True:
+            try:
+                return await call()
+            except JournalError as exc:
+                _log.error("xmpp_message_waits_for_journal", reason=str(exc))
+                await asyncio.sleep(backoff.next_s())
+
+    def _send_receipt(self, reading: Reading) -> None:
+        if not self._client.online.is_set():
+            return
+        receipt = self._client.make_message(JID(reading.answer_to), mtype="chat")
+        receipt["receipt"] = reading.message.message_id
+        receipt.send()
+
+    async def _catch_up(self) -> None:
+        """Read the archive from where we were; comes back when that is done, or can't be."""
+        backoff = Backoff(2.0, 30.0)
+        failures = 0
+        while failures < _ARCHIVE_TRIES:
+            await self._client.online.wait()
+            session = self._client.session
+            if session == self._caught_up:
+                return
+            self._overflowing = False
+            try:
+                await self._read_archive()
+            except ArchiveMissingError:
+                if not self._no_archive_said:
+                    _log.warning(
+                        "xmpp_no_archive",
+                        meaning="what comes while the agent is offline needs offline storage",
+                    )
+                    self._no_archive_said = True
+            except ArchiveUnavailableError as exc:
+                failures += self._client.online.is_set() and self._client.session == session
+                _log.warning("xmpp_archive_unavailable", reason=str(exc))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.sleep(backoff.next_s()), 30.0)
+                continue
+            self._caught_up = session
+            return
+        _log.error("xmpp_archive_given_up", meaning="what was said while offline may be missed")
+        self._caught_up = self._client.session
+
+    async def _read_archive(self) -> None:
+        cursor = await self._persist_str(self._store.archive_cursor)
+        if cursor is None:
+            newest = await self._archive.newest_id()
+            await self._persist(lambda: self._store.set_archive_cursor(newest or BEGINNING))
+            return
+        async for page in self._archive.since(cursor):
+            for result in page.results:
+                sender = sender_of(result.message)
+                if sender is not None and self._people.may_speak(sender.bare):
+                    reading = read_direct(result.message, self._client.own, result.archive_id)
+                    if reading is not None:
+                        await self._deliver(reading)
+            last = page.last
+            if last is not None:
+                await self._persist(lambda last=last: self._store.set_archive_cursor(last))  # type: ignore[misc]
+
+    async def _persist_str(self, call: Callable[[], Awaitable[str | None]]) -> str | None:
+        found: list[str | None] = []
+
+        async def keep() -> None:
+            found.append(await call())
+
+        await self._persist(keep)
+        return found[0]
+
+
+def _speaks(stanza: Message) -> bool:
+    """A chat or normal message with words, said just now: what one answers a stranger."""
+    return (
+        stanza.xml.get("type", "normal") in ("chat", "normal")
+        and stanza.xml.find("{jabber:client}body") is not None
+        and stanza.xml.find("{urn:xmpp:delay}delay") is None
+    )
+
+
+__all__ = ["Inbox", "ProtocolError"]
