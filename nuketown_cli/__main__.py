@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import NoReturn
 
@@ -12,7 +11,6 @@ from nuketown_daemon.control.location import SocketDirectories
 from nuketown_daemon.errors import NuketownError
 
 _INTERRUPTED = 130
-_PIPE = 141
 
 
 def main(directories: SocketDirectories | None = None) -> NoReturn:
@@ -25,12 +23,8 @@ def main(directories: SocketDirectories | None = None) -> NoReturn:
     except NuketownError as exc:
         print(f"nuketown: {safe_text(str(exc), one_line=True)}", file=sys.stderr)  # noqa: T201
         code = exc.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # typer sees to those that come later
         code = _INTERRUPTED
-    except BrokenPipeError:
-        # The reader has enough; the interpreter must not try to flush again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _PIPE
     sys.exit(code)
 
 

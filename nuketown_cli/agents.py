@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -41,6 +41,12 @@ class Agent:
     name: str
     client: Client
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
     def status(self) -> Status:
         """How it is."""
         reply = self.client.request({"op": "status"}, timeout_s=_STATUS_S)
@@ -77,6 +83,13 @@ class Roster:
     agents: list[Agent] = field(default_factory=list)
     unreached: list[tuple[str, CommandError]] = field(default_factory=list)
     """Label of the socket, and why."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for agent in self.agents:
+            agent.client.close()
 
 
 def reach_agents(directories: SocketDirectories, name: str | None = None) -> Roster:
@@ -126,9 +139,8 @@ def one_agent(directories: SocketDirectories, name: str | None) -> Agent:
     roster = reach_agents(directories, name)
     if len(roster.agents) > 1:
         names = ", ".join(agent.name for agent in roster.agents)
-        for agent in roster.agents:
-            agent.client.close()
-        raise UsageError(f"several agents serve you ({names}): name one with --agent.")
+        with roster:
+            raise UsageError(f"several agents serve you ({names}): name one with --agent.")
     return roster.agents[0]
 
 

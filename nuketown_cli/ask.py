@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -47,37 +48,47 @@ def ask(
     """
     output = Output(as_json=json)
     operation = _operation(text, project, branch, mode, notify)
-    reached = one_agent(directories_of(context), agent)
-    # Watching begins first: no event between the two can be missed.
-    watcher = _watch(reached) if wait else None
-    task = reached.task_request(operation)
-    if json:
-        output.json(task_object(reached.name, task))
-    else:
-        output.line(task_line(reached.name, task))
-    if watcher is None:
-        return
-    reached.client.close()
+    with one_agent(directories_of(context), agent) as reached, ExitStack() as stack:
+        # Watching begins first: no event between the two can be missed.
+        watcher = stack.enter_context(_watch(reached)) if wait else None
+        task = _submit(output, reached, operation)
+        raise typer.Exit(_follow(output, reached, watcher, task))
+
+
+def _submit(output: Output, agent: Agent, operation: dict[str, object]) -> Task:
     try:
+        return agent.task_request(operation)
+    except KeyboardInterrupt:
+        output.note(
+            f"\nwhether {agent.name} accepted the task is not known: see nuketown tasks "
+            f"--agent {agent.name}"
+        )
+        raise
+
+
+def _follow(output: Output, agent: Agent, watcher: Agent | None, task: Task) -> int:
+    """Exit code by how the task ended; without a watcher it is enough that it was accepted."""
+    try:
+        if output.as_json:
+            output.json(task_object(agent.name, task))
+        else:
+            output.line(task_line(agent.name, task))
+        if watcher is None:
+            return 0
         ended = Follower(output, watcher, task).run()
     except KeyboardInterrupt:
-        _say_it_goes_on(output, reached, task)
-        raise typer.Exit(_INTERRUPTED) from None
-    raise typer.Exit(0 if ended.state is TaskState.DONE else 1)
+        output.note(
+            f"\ntask {task.id} goes on: see it with nuketown watch --agent {agent.name}, "
+            f"end it with nuketown cancel {task.id} --agent {agent.name}"
+        )
+        return _INTERRUPTED
+    return 0 if ended.state is TaskState.DONE else 1
 
 
 def _watch(agent: Agent) -> Agent:
     watcher = connect(agent.client.target)
     watcher.start_watching()
     return watcher
-
-
-def _say_it_goes_on(output: Output, agent: Agent, task: Task) -> None:
-    option = f" --agent {agent.name}"
-    output.note(
-        f"\ntask {task.id} goes on: see it with nuketown watch{option}, "
-        f"end it with nuketown cancel {task.id}{option}"
-    )
 
 
 def _operation(

@@ -33,11 +33,11 @@ def cancel(
 ) -> None:
     """End a task."""
     output = Output(as_json=json)
-    reached = one_agent(directories_of(context), agent)
     operation: dict[str, object] = {"op": "cancel"}
     if task_id is not None:
         operation["id"] = task_id
-    task = reached.task_request(operation)
+    with one_agent(directories_of(context), agent) as reached:
+        task = reached.task_request(operation)
     if json:
         output.json(task_object(reached.name, task))
     else:

@@ -8,7 +8,6 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Self
 
 from nuketown_cli.discovery import AgentSocket
@@ -49,12 +48,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -41,10 +41,13 @@ class Follower:
 
         :raises UnreachableError: the daemon went away and did not come back
         """
-        with self._live():
-            self._show(self._task.state.value)
-            while self._task.state not in ENDED:
-                self._step()
+        try:
+            with self._live():
+                self._show(self._task.state.value)
+                while self._task.state not in ENDED:
+                    self._step()
+        finally:
+            self._watcher.client.close()  # after a restart of the daemon it is another
         self._finish()
         return self._task
 
@@ -108,9 +111,10 @@ class Follower:
         deadline = time.monotonic() + _RECONNECT_S
         while True:
             try:
-                watcher = connect(self._target)
-                watcher.start_watching()
+                self._watcher = connect(self._target)
+                self._watcher.start_watching()
             except UnreachableError as exc:
+                self._watcher.client.close()
                 if time.monotonic() < deadline:
                     time.sleep(0.2)
                     continue
@@ -118,19 +122,16 @@ class Follower:
                     f"{self._watcher.name}: the daemon went away and did not come back: task "
                     f"{self._task.id} is in its journal and will be seen to when it runs again."
                 ) from exc
-            self._watcher = watcher
             self._look_up()
             return
 
     def _look_up(self) -> None:
         """Ask how the task is, over a connection of its own."""
-        with contextlib.suppress(CommandError):
-            agent = connect(self._target)
-            with agent.client:
-                for task in agent.tasks(_LISTED):
-                    if task.id == self._task.id and task.state != self._task.state:
-                        self._task = task
-                        self._show(task.state.value)
+        with contextlib.suppress(CommandError), connect(self._target) as agent:
+            for task in agent.tasks(_LISTED):
+                if task.id == self._task.id and task.state != self._task.state:
+                    self._task = task
+                    self._show(task.state.value)
 
     @contextlib.contextmanager
     def _live(self) -> Iterator[None]:

@@ -15,13 +15,13 @@ from nuketown_daemon.control.contract import Status
 def status(context: typer.Context, *, agent: AgentOption = None, json: JsonOption = False) -> None:
     """Show what the agents are doing."""
     output = Output(as_json=json)
-    roster = reach_agents(directories_of(context), agent)
     rows: list[tuple[str, Status]] = []
-    for reached in roster.agents:
-        try:
-            rows.append((reached.name, reached.status()))
-        except CommandError as exc:
-            roster.unreached.append((reached.name, exc))
+    with reach_agents(directories_of(context), agent) as roster:
+        for reached in roster.agents:
+            try:
+                rows.append((reached.name, reached.status()))
+            except CommandError as exc:
+                roster.unreached.append((reached.name, exc))
     if json:
         for name, row in rows:
             output.json(row.model_dump(mode="json") | {"agent": name})

@@ -22,9 +22,10 @@ def tasks(
 ) -> None:
     """List the newest tasks, and all that are queued or running, oldest first."""
     output = Output(as_json=json)
-    for reached in reach_agents(directories_of(context), agent).agents:
-        for task in reached.tasks(limit):
-            if json:
-                output.json(task_object(reached.name, task))
-            else:
-                output.line(task_line(reached.name, task), state_style(task.state))
+    with reach_agents(directories_of(context), agent) as roster:
+        for reached in roster.agents:
+            for task in reached.tasks(limit):
+                if json:
+                    output.json(task_object(reached.name, task))
+                else:
+                    output.line(task_line(reached.name, task), state_style(task.state))

@@ -18,11 +18,16 @@ from nuketown_daemon.events import Event
 def watch(context: typer.Context, *, agent: AgentOption = None, json: JsonOption = False) -> None:
     """Show what happens as it happens, until Ctrl-C."""
     output = Output(as_json=json)
-    agents = reach_agents(directories_of(context), agent).agents
-    for watched in agents:
-        watched.start_watching()
-    if not json:
-        output.note(f"watching {', '.join(a.name for a in agents)}; Ctrl-C ends")
+    with reach_agents(directories_of(context), agent) as roster:
+        for watched in roster.agents:
+            watched.start_watching()
+        if not json:
+            output.note(f"watching {', '.join(a.name for a in roster.agents)}; Ctrl-C ends")
+        _show_events(output, roster.agents)
+    raise CommandError("nothing is left to watch.")
+
+
+def _show_events(output: Output, agents: list[Agent]) -> None:
     by_client = {watched.client: watched for watched in agents}
     ready = list(by_client)  # the first events may have come together with the reply
     while by_client:
@@ -35,7 +40,6 @@ def watch(context: typer.Context, *, agent: AgentOption = None, json: JsonOption
                 del by_client[client]
                 output.note(f"nuketown: {exc}")
         ready, _, _ = select.select(list(by_client), [], []) if by_client else ([], [], [])
-    raise CommandError("nothing is left to watch.")
 
 
 def show_event(output: Output, agent: Agent, event: Event) -> None:

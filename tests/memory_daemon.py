@@ -121,7 +121,7 @@ class MemoryControl:
         tasks = list(self.all.values())
         return [t for t in tasks[:-limit] if t.state not in ENDED] + tasks[-limit:]
 
-    async def cancel(self, task_id: int | None, peer_uid: int) -> Task:
+    async def cancel(self, task_id: int | None, peer_uid: int) -> Task:  # noqa: ARG002
         if task_id is None:
             running = [t.id for t in self.all.values() if t.state is TaskState.RUNNING]
             if not running:
@@ -147,7 +147,10 @@ def daemon(
     if uid is not None:
         argv += ["--uid", str(uid)]
     process = subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )
     with process:
         assert process.stdout is not None
@@ -167,7 +170,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with ControlServer(control, location):
-        print("READY", flush=True)
+        print("READY", flush=True)  # noqa: T201
         await stop.wait()
 
 

@@ -56,8 +56,7 @@ def _daemon(target: AgentSocket) -> Iterator[Finding]:
     label = target.label
     yield from _socket_file(target)
     try:
-        agent = connect(target)
-        with agent.client:
+        with connect(target) as agent:
             status = agent.status()
     except ImpostorError as exc:
         remedy = f"stop that process and remove {target.path}"

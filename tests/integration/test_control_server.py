@@ -98,7 +98,10 @@ async def test_cancel_and_a_daemons_own_error(control, location):
 async def test_unexpected_errors_keep_their_details(control, location):
     async with ControlServer(control, location), connected(location.path) as client:
         reply = await client.ask(op="task", project="hello", prompt="crash")
-        assert reply == {"ok": False, "error": "the daemon failed at this request: its log says why."}
+        assert reply == {
+            "ok": False,
+            "error": "the daemon failed at this request: its log says why.",
+        }
         assert (await client.ask(op="status"))["ok"] is True
 
 
@@ -186,7 +189,7 @@ async def test_a_watcher_that_does_not_read_is_cut_off_and_blocks_nobody(
     limits = Limits(write_s=0.3)
     async with ControlServer(control, location, limits=limits) as server:
         with socket.socket(socket.AF_UNIX) as lazy:
-            lazy.setblocking(False)
+            lazy.setblocking(False)  # noqa: FBT003
             lazy.connect(str(location.path))
             lazy.send(b'{"op":"watch"}\n')
             await eventually(lambda: control.events._subscribers)
@@ -226,21 +229,15 @@ async def test_a_slow_request_is_given_up(control, location):
 
 
 async def test_stopping_ends_what_is_connected_and_removes_the_socket(control, location):
-    async with connectedless(ControlServer(control, location)) as server:
-        async with connected(location.path) as watcher, connected(location.path) as idle:
-            await watcher.ask(op="watch")
-            await idle.ask(op="status")
-            await server.__aexit__(None, None, None)
-            assert await watcher.at_end()
-            assert await idle.at_end()
+    server = await ControlServer(control, location).__aenter__()
+    async with connected(location.path) as watcher, connected(location.path) as idle:
+        await watcher.ask(op="watch")
+        await idle.ask(op="status")
+        await server.__aexit__(None, None, None)
+        assert await watcher.at_end()
+        assert await idle.at_end()
     assert not location.path.exists()
     assert not control.events._subscribers
-
-
-@asynccontextmanager
-async def connectedless(server: ControlServer):
-    """Entered by hand, because the test leaves it by hand."""
-    yield await server.__aenter__()
 
 
 @pytest.mark.parametrize(("open_to_all", "mode"), [(True, 0o666), (False, 0o600)])
