@@ -31,7 +31,6 @@ from nuketown_daemon.status_board import StatusBoard
 from nuketown_daemon.systemd import ServiceManager
 from nuketown_daemon.task import Mode, Task, TaskState
 from nuketown_daemon.task_runner import TaskRunner
-from nuketown_daemon.understanding import understand
 from nuketown_daemon.workspace.resolver import Resolver
 from nuketown_daemon.xmpp.connection import Connection
 
@@ -105,6 +104,9 @@ class Application:
     async def _understand(
         self, text: str, projects: Mapping[str, str | None], max_cost_usd: float | None
     ) -> Understanding:
+        # Rarely needed: most messages are understood by rules.
+        from nuketown_daemon.understanding import understand  # noqa: PLC0415
+
         return await understand(
             text,
             projects,

@@ -126,7 +126,9 @@ async def test_words_in_the_thread_steer_the_running_session(settle: Settle) -> 
 async def test_a_question_is_answered_from_the_phone(settle: Settle) -> None:
     def model(call):
         if call.last_tool_result is None:
-            return use("mcp__nuketown__ask_human", question="Which license?", choices=["MIT", "GPL"])
+            return use(
+                "mcp__nuketown__ask_human", question="Which license?", choices=["MIT", "GPL"]
+            )
         return say(f"I heard: {call.last_tool_result}")
 
     street = await settle(model)

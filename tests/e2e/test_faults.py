@@ -121,7 +121,9 @@ async def test_killed_between_two_tools(settle: Settle, eventually: Eventually) 
     assert log.read_text() == "once\n"
     assert _fresh_conversations(street, "log it") == 1
     leftovers = [
-        p.pid for p in psutil.process_iter() if _cmdline(p)[:2] == ["sleep", "30"] and _in(p, street)
+        p.pid
+        for p in psutil.process_iter()
+        if _cmdline(p)[:2] == ["sleep", "30"] and _in(p, street)
     ]
     assert leftovers == []
 
