@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ class Bootstrap:
         if self._left_usd <= 0:
             return Finding("the budget leaves nothing for a model to look for it")
         options = await self._options(str(uuid.uuid4()))
-        run = _Run(self._observer)
+        run = _Run(self._observer, self.mark)
         await self._observer.model_started()
         try:
             async with asyncio.timeout(TIME_LIMIT_S):
@@ -151,6 +151,7 @@ class Bootstrap:
             settings=str(settings),
             session_id=session_id,
             env=_environment(self.mark),
+            verbatim_prompts=True,  # no "@file" in a task is read into the prompt
             stderr=lambda _line: None,
         )
         return options
@@ -170,7 +171,8 @@ def _environment(mark: str) -> dict[str, str]:
 class _Run:
     """One conversation with the model."""
 
-    def __init__(self, observer: PreparationObserver) -> None:
+    def __init__(self, observer: PreparationObserver, mark: str) -> None:
+        self._mark = mark
         self.failure: str | None = None
         self.turns = 0
         self._observer = observer
@@ -181,7 +183,7 @@ class _Run:
         sdk = await asyncio.to_thread(importlib.import_module, "claude_agent_sdk")
         stream = sdk.query(prompt=prompt, options=options)
         try:
-            async with contextlib.aclosing(stream):
+            async with contextlib.aclosing(stream), self._ended_when_cancelled():
                 async for message in stream:
                     await self._heard(message)
         except sdk.ClaudeSDKError as exc:
@@ -190,6 +192,15 @@ class _Run:
             if type(exc) is not Exception:
                 raise
             self.failure = self.failure or f"the model stopped ({safe_line(str(exc))})"
+
+    @contextlib.asynccontextmanager
+    async def _ended_when_cancelled(self) -> AsyncIterator[None]:
+        """The harness waits for its tools when it is closed; they are ended first."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await end_leftovers(self._mark)
+            raise
 
     async def _heard(self, message: Any) -> None:
         import claude_agent_sdk as sdk  # noqa: PLC0415 - loaded by now

@@ -151,8 +151,8 @@ def safe_line(text: str) -> str:
     """
     line = _CREDENTIALS.sub(
         lambda m: f"{m['scheme']}://…@" if m["scheme"] else f"{m['user']}:…@",
-        _UNSAFE.sub(" ", text),
-    ).strip()
+        " ".join(_UNSAFE.sub(" ", text).split()),
+    )
     return line if len(line) <= _LINE_LIMIT else line[: _LINE_LIMIT - 1] + "…"
 
 
