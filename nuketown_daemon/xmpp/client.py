@@ -22,10 +22,10 @@ what the old one still had in flight can't arrive after we asked the archive for
 
 PLUGINS = (
     "xep_0030",  # service discovery
+    "xep_0115",  # entity capabilities; before what depends on it, or its settings are not read
     "xep_0045",  # rooms
     "xep_0085",  # chat states
     "xep_0092",  # software version
-    "xep_0115",  # entity capabilities
     "xep_0172",  # nickname
     "xep_0184",  # receipts
     "xep_0198",  # stream management
@@ -64,7 +64,7 @@ class AgentClient(ClientXMPP):
                     "unencrypted_scram": self.plain,
                 },
                 "xep_0092": {"software_name": "Nuketown", "version": __version__, "os": ""},
-                "xep_0115": {"caps_node": "https://nuketown.invalid"},
+                "xep_0115": {"caps_node": "urn:nuketown:daemon"},
                 "xep_0184": {"auto_ack": False, "auto_request": False},
                 "xep_0199": {"keepalive": True, "interval": ping_s, "timeout": pong_s},
             },

@@ -158,10 +158,11 @@ class Inbox:
             self._send_receipt(reading)
 
     async def _explain(self, reading: Reading) -> None:
-        self._answer(reading.message.reply_to, str(reading.trouble))
         archive_id = reading.message.archive_id
         if archive_id is not None:
+            # First, or it would be explained again after a crash.
             await self._persist(lambda: self._store.set_archive_cursor(archive_id))
+        self._answer(reading.message.reply_to, str(reading.trouble))
 
     async def _persist(self, call: Callable[[], Awaitable[bool | None]]) -> bool | None:
         """Repeat while the journal can't be written: nothing is lost, nothing is overtaken."""
