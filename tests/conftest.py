@@ -15,6 +15,8 @@ from typing import Protocol, TypeVar
 
 import pytest
 
+from tests.systemd.debian import unusable
+
 T = TypeVar("T")
 
 # Fixtures that several directories share live in tests/*_fixture.py.
@@ -42,7 +44,7 @@ def _systemd() -> str | None:
         return lacking
     if not _works("unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "true"):
         return "this machine gives root no namespaces"
-    return None
+    return unusable()
 
 
 def _nix() -> str | None:
@@ -69,6 +71,7 @@ def _cluster() -> str | None:
 
 _PROBES: dict[str, Callable[[], str | None]] = {
     "root": lambda: None if os.geteuid() == 0 else "not root",
+    "shells": lambda: _lacks("zsh", "fish"),
     "systemd": _systemd,
     "nix": _nix,
     "desktop": _desktop,
