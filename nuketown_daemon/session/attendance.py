@@ -68,13 +68,18 @@ class Attendance:
         self._reports.append(report)
         self._news.set()
 
-    async def until_end(self) -> SessionResult:
-        """Return when the task's turn is over, or its session is."""
+    async def until_end(self) -> SessionResult | None:
+        """Return when the task's turn is over, or its session is.
+
+        :return: None where Claude Code went before it was handed anything of the task
+        """
         deadline = time.monotonic() + self._job.timeout_s
         try:
             while True:
                 await self._take_steering()
                 await self._tell()
+                if self._gone() and self._conversation.turn is Turn.NONE:
+                    return None
                 result = await self._end(deadline)
                 if result is not None:
                     return result
@@ -125,7 +130,7 @@ class Attendance:
     async def _end(self, deadline: float) -> SessionResult | None:
         conversation = self._conversation
         over = conversation.turn in (Turn.ENDED, Turn.FAILED)
-        if not over and (conversation.closed or not self.alive()):
+        if not over and self._gone():
             await self._last_hooks()
             over = conversation.turn in (Turn.ENDED, Turn.FAILED)
             if not over:
@@ -170,6 +175,9 @@ class Attendance:
             claude_code.start_time(conversation.pid) == conversation.started
             and claude_code.start_time(conversation.server_pid) is not None
         )
+
+    def _gone(self) -> bool:
+        return self._conversation.left or not self.alive()
 
     async def _last_hooks(self) -> None:
         end = time.monotonic() + _LAST_HOOK_S
@@ -273,7 +281,7 @@ class Attendance:
                     return
             if conversation.turn in (Turn.SENT, Turn.RUNNING):
                 await self._tmux.kill_pane(conversation.pane)
-                conversation.closed = True
+                conversation.closed = "other"
 
     async def _idle_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds

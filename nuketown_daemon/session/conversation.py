@@ -49,7 +49,8 @@ class Conversation:
     server_pid: int = 0
     transcript: str = ""
     busy: bool = True
-    closed: bool = False
+    closed: str = ""
+    """Why it ended, as its SessionEnd said; empty: it did not."""
     task_id: int | None = None
     turn: Turn = Turn.NONE
     sent: str = ""
@@ -61,6 +62,14 @@ class Conversation:
     message: str = ""
     """The last thing said, or the error."""
     turns: int = 0
+
+    @property
+    def left(self) -> bool:
+        """Does the process go on with another conversation?
+
+        Any other end is seen by the process: its hook may come when a new one continues it.
+        """
+        return self.closed in ("clear", "resume")
 
     def begin(self, task_id: int, *texts: str) -> None:
         """Take up a task whose ``texts`` wait to be handed over."""
@@ -81,13 +90,13 @@ class Conversation:
         match report.hook_event_name:
             case "SessionStart":
                 # With a prompt in its argument vector it goes straight on to work.
-                self.busy = self.turn is Turn.SENT
+                self.busy, self.closed = self.turn is Turn.SENT, ""
             case "UserPromptSubmit":
                 self._turn_begins(report)
             case "Stop" | "StopFailure":
                 self._turn_ends(report)
             case "SessionEnd":
-                self.closed, self.busy = True, False
+                self.closed, self.busy = report.reason or "other", False
 
     def _turn_begins(self, report: HookReport) -> None:
         self.busy = True
@@ -133,7 +142,7 @@ class ConversationStore:
         known = {item.name for item in fields(Conversation)}
         for path in self._directory.glob("*.json"):
             with contextlib.suppress(OSError, ValueError, TypeError):
-                content = json.loads(path.read_bytes())
+                content = dict(json.loads(path.read_bytes()))
                 conversation = Conversation(**{k: v for k, v in content.items() if k in known})
                 conversation.turn = Turn(conversation.turn)
                 found[conversation.session] = conversation

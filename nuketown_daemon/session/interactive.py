@@ -101,6 +101,22 @@ class InteractiveSession:
                 return SessionResult(Outcome.LOST, _LOST, job.session_id)
         else:
             conversation = await self._begin(job)
+        result = await self._attend(conversation, job, control, observer)
+        while result is None:
+            # Closed before it was handed the task: another one is started.
+            later = conversation.waiting[1:]
+            conversation = await self._begin(job)
+            conversation.waiting += later
+            result = await self._attend(conversation, job, control, observer)
+        return result
+
+    async def _attend(
+        self,
+        conversation: Conversation,
+        job: SessionJob,
+        control: SessionControl,
+        observer: SessionObserver,
+    ) -> SessionResult | None:
         attendance = Attendance(self._tmux, conversation, job, control, observer, self._save)
         self._attendance[conversation.session_id] = attendance
         try:
@@ -208,7 +224,7 @@ class InteractiveSession:
             )  # fmt: skip
             conversation.started = claude_code.start_time(pane.pid) or 0
             await self._save(conversation)
-        return conversation if _runs(conversation) and not conversation.closed else None
+        return conversation if _runs(conversation) and not conversation.left else None
 
     async def _known(self) -> dict[str, Conversation]:
         if self._conversations is None:

@@ -152,7 +152,7 @@ class Tmux:
         :raises SessionError: the pane is gone
         """
         buffer = f"nuketown-{os.getpid()}"
-        # The text comes by standard input: argument vectors can be read by everybody. Copy mode, left
+        # By standard input, because everybody can read argument vectors. Copy mode, left
         # first, would drop the brackets, and every line of the text would be sent off by itself.
         await self._call(
             "load-buffer", "-b", buffer, "-", ";", "copy-mode", "-q", "-t", pane, ";",
