@@ -97,7 +97,7 @@ class Intake:
         while True:
             try:
                 if not await self._journal.messages.has_seen(message):
-                    await self._apply(message, await self._decide(message))
+                    await self._apply(message, await self._decide_safely(message))
                 return  # noqa: TRY300  (the loop is for the failure)
             except JournalError as exc:
                 log.error("message can't be journaled yet", sender=message.sender, reason=str(exc))  # noqa: TRY400
@@ -157,6 +157,18 @@ class Intake:
                 raise ProtocolError(f"`{verb}` is a command: use `nuketown {verb}`.")
             case Unclear(candidates=candidates):
                 raise ProtocolError(self._which_project(candidates))
+
+    async def _decide_safely(self, message: IncomingMessage) -> Answer:
+        try:
+            return await self._decide(message)
+        except JournalError:
+            raise
+        except Exception:
+            log.exception("message failed unexpectedly", sender=message.sender)
+            return Answer(
+                "Something went wrong with that message and nothing was done: "
+                "the log of my daemon says what. Say it in other words, or `help`."
+            )
 
     async def _decide(self, message: IncomingMessage) -> Answer:
         text, _ = strip_address(message.body, self._agent)
