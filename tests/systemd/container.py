@@ -1,0 +1,160 @@
+"""A booted Debian in systemd-nspawn: real systemd, users and units, all of it thrown away."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+ENVIRONMENT = "/opt/environment"
+"""Where the container sees the project's virtual environment."""
+SOURCE = "/opt/nuketown"
+"""Where the container sees the checkout."""
+
+_BOOT_S = 60
+_STOP_S = 20
+
+
+class Container:
+    """Boots ``root`` under an overlay in memory; the directory itself is only read.
+
+    It has its own network with nothing but a loopback, and its own users, processes and mounts.
+    """
+
+    def __init__(self, root: Path, log: Path) -> None:
+        """:param log: file for what the boot prints"""
+        self._root = root
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leader = 0
+
+    def __enter__(self) -> Self:
+        booted = Path("/run/systemd/system").is_dir()  # this machine's own systemd
+        # Killed with the tests, however they end: then its leader goes too, and every mount.
+        command = [
+            "setpriv", "--pdeathsig", "KILL",
+            "systemd-nspawn", "--quiet", f"--machine=nuketown-{os.getpid()}", "--register=no",
+            *([] if booted else ["--keep-unit"]), f"--directory={self._root}",
+            "--volatile=overlay", "--private-network", "--console=read-only", "--boot",
+            "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+            f"--bind-ro={CHECKOUT}:{SOURCE}", f"--bind-ro={sys.prefix}:{ENVIRONMENT}",
+        ]  # fmt: skip
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            self._leader = self._find_leader()
+            self._wait_until_up()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def run(
+        self, *argv: str, user: str | None = None, check: bool = True, timeout_s: float = 30.0
+    ) -> str:
+        """Run a command inside, as root or as ``user`` with its runtime directory.
+
+        :return: standard output
+        :raises AssertionError: it failed, with all it printed
+        """
+        inside = [*_as(user), *argv] if user else list(argv)
+        enter = ["nsenter", f"--target={self._leader}", "--mount", "--pid", "--uts", "--ipc",
+                 "--net", "--root", "--wd", "--"]  # fmt: skip
+        clean = ["/usr/bin/env", "-i", f"PATH={ENVIRONMENT}/bin:/usr/sbin:/usr/bin",
+                 "LANG=C.UTF-8", f"PYTHONPATH={SOURCE}", "PYTHONDONTWRITEBYTECODE=1"]  # fmt: skip
+        done = subprocess.run(
+            [*enter, *clean, *inside],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(
+                f"{shlex.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
+
+    def write(self, path: str, text: str, *, owner: str = "root", mode: int = 0o644) -> None:
+        """Put a file, and the directories above it, inside."""
+        install = f'mkdir -p "$(dirname "$1")" && printf %s "$2" >"$1" && chmod {mode:o} "$1"'
+        self.run(*_as(owner), "sh", "-c", install, "sh", path, text)
+
+    def wait(self, condition: str, *, user: str | None = None, timeout_s: float = 20.0) -> None:
+        """Wait until the shell command ``condition`` succeeds inside."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                self.run("sh", "-c", condition, user=user)
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def _find_leader(self) -> int:
+        """The container's PID 1, seen from here: the one child of systemd-nspawn."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        deadline = time.monotonic() + _BOOT_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            for pid in children.read_text().split():
+                try:
+                    if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                        return int(pid)
+                except FileNotFoundError:
+                    continue
+            time.sleep(0.05)
+        raise AssertionError(f"the container did not boot: {self._log.read_text()[-2000:]}")
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + _BOOT_S
+        state = ""
+        while time.monotonic() < deadline:
+            state = self.run("systemctl", "is-system-running", check=False).strip()
+            if state in ("running", "degraded"):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"systemd is {state!r}: {self._log.read_text()[-2000:]}")
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)  # an orderly poweroff inside
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _as(user: str) -> list[str]:
+    """Become ``user``, as a login would: its groups, its home, its systemd."""
+    if user == "root":
+        return []
+    become = (
+        'uid=$(id -u "$0") && exec setpriv --reuid "$0" --regid "$(id -g "$0")" --init-groups '
+        'env HOME="/home/$0" USER="$0" LOGNAME="$0" XDG_RUNTIME_DIR="/run/user/$uid" '
+        'DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$uid/bus" "$@"'
+    )
+    return ["sh", "-c", become, user]
