@@ -123,7 +123,7 @@ class MessagesApi:
         call = ModelCall(
             body=body,
             headers={name: value for name, value in headers.items() if name not in _SECRETS},
-            credential=next((name for name in sorted(_SECRETS) if name in headers), None),
+            credentials=_SECRETS & headers.keys(),
         )
         reply = await self._reply(call)
         if isinstance(reply, Failure):

@@ -64,8 +64,13 @@ class ModelCall:
 
     body: dict[str, Any]
     headers: dict[str, str]
-    credential: str | None
-    """The header that carried a credential, never its value."""
+    credentials: frozenset[str]
+    """The headers that carried a credential, never their values."""
+
+    @property
+    def credential(self) -> str | None:
+        """One of :attr:`credentials`."""
+        return min(self.credentials, default=None)
 
     @property
     def model(self) -> str:

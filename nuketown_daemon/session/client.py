@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
 
 _START_S = 90.0
-_CLOSE_S = 2.5
+_CLOSE_S = 10.0
+_SHUTDOWN_S = 1.5
 _LAST_WORDS = 5
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +40,10 @@ async def load_sdk() -> None:
 async def connected(
     options: ClaudeAgentOptions, *, session_id: str, last_words: deque[str] | None = None
 ) -> AsyncIterator[ClaudeSDKClient]:
-    """Start Claude Code and yield its client; on the way out it ends within about five seconds.
+    """Start Claude Code and yield its client; on the way out it is ended.
+
+    It gets ten seconds to write its files; when the caller is cancelled (the daemon goes down) it
+    is gone within about three.
 
     :param session_id: marks its processes, so that they are found when it does not end by itself
     :param last_words: gets what it writes to standard error, the newest lines only
@@ -60,8 +64,13 @@ async def connected(
     try:
         await _start(client, options.cli_path, words)
         yield client
-    finally:
-        await _close(client, session_id)
+    except asyncio.CancelledError:
+        await _close(client, session_id, timeout_s=_SHUTDOWN_S)
+        raise
+    except BaseException:
+        await _close(client, session_id, timeout_s=_CLOSE_S)
+        raise
+    await _close(client, session_id, timeout_s=_CLOSE_S)
 
 
 async def _start(client: ClaudeSDKClient, cli_path: object, words: deque[str]) -> None:
@@ -94,11 +103,11 @@ async def _start(client: ClaudeSDKClient, cli_path: object, words: deque[str]) -
         raise SessionError(f"Claude Code did not start: {quoted(str(exc))}") from exc
 
 
-async def _close(client: ClaudeSDKClient, session_id: str) -> None:
-    # The SDK waits up to 5 s for the end of the process, then 5 s after SIGTERM: longer than a
-    # daemon that is being stopped has.
+async def _close(client: ClaudeSDKClient, session_id: str, *, timeout_s: float) -> None:
+    # By itself the SDK waits 5 s for the end of the process, then 5 s after SIGTERM, and loses the
+    # process when it is cancelled meanwhile.
     try:
-        async with asyncio.timeout(_CLOSE_S):
+        async with asyncio.timeout(timeout_s):
             await client.disconnect()
     except TimeoutError:
         await _force(client, session_id)
@@ -108,7 +117,7 @@ async def _close(client: ClaudeSDKClient, session_id: str) -> None:
 
 
 async def _force(client: ClaudeSDKClient, session_id: str) -> None:
-    await end_leftovers(session_id, grace_s=1.0)
+    await end_leftovers(session_id, grace_s=0.5)
     # Now that the process is gone this only releases the pipes.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):

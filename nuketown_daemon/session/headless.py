@@ -140,11 +140,13 @@ class HeadlessSession:
         )
 
     def _environment(self, job: SessionJob) -> dict[str, str]:
-        # While ask_human waits for a person the harness must not give the tool up.
+        # While ask_human waits for a person the harness must neither give the tool up nor go on
+        # without its answer.
         wait_s = self._configuration.daemon.session.question_timeout + _QUESTION_MARGIN_S
         return {
             "NUKETOWN_TASK": str(job.task_id),
             "MCP_TOOL_TIMEOUT": str(int(wait_s * 1000)),
+            "CLAUDE_CODE_MCP_AUTO_BACKGROUND_MS": "0",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": os.environ.get(
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"
             ),

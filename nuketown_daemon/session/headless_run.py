@@ -25,7 +25,13 @@ from nuketown_daemon.session.progress import said, tool_line
 from nuketown_daemon.session.spending import Spending
 
 if TYPE_CHECKING:
-    from claude_agent_sdk import AssistantMessage, ClaudeSDKClient, ResultMessage, SystemMessage
+    from claude_agent_sdk import (
+        AssistantMessage,
+        ClaudeSDKClient,
+        Message,
+        ResultMessage,
+        SystemMessage,
+    )
 
 _INTERRUPT_S = 10.0
 _SHUTDOWN_INTERRUPT_S = 1.0
@@ -52,6 +58,7 @@ class HeadlessRun:
         self._spending = spending
         self._unanswered: set[str] = set()
         self._tells_state = False
+        self._refused = False
         self._result: ResultMessage | None = None
         self._text = ""
 
@@ -79,19 +86,15 @@ class HeadlessRun:
             await asyncio.gather(listening, steering, stopping, return_exceptions=True)
 
     async def _listen(self, text: str, message_id: str) -> SessionResult:
+        """Send and hear; a harness that breaks off becomes a result that says so."""
         import claude_agent_sdk as sdk  # noqa: PLC0415 -- loaded by now
 
         try:
             await self._send(text, message_id)
             async for message in self._client.receive_messages():
-                if isinstance(message, sdk.AssistantMessage):
-                    await self._answered(message)
-                elif isinstance(message, sdk.ResultMessage):
-                    await self._settled(message)
-                elif isinstance(message, sdk.SystemMessage):
-                    await self._noticed(message)
-                if self._is_over(message):
-                    return self._conclusion()
+                result = await self._hear(message)
+                if result is not None:
+                    return result
         except sdk.ProcessError as exc:
             return await self._broken(exit_sentence(exc.exit_code, list(self.last_words)))
         except sdk.ClaudeSDKError as exc:
@@ -102,6 +105,21 @@ class HeadlessRun:
                 raise
             return await self._broken(f"Claude Code can't be talked to: {quoted(str(exc))}")
         return await self._broken(exit_sentence(0, list(self.last_words)))
+
+    async def _hear(self, message: Message) -> SessionResult | None:
+        """Take one message in; a result where it was the last."""
+        import claude_agent_sdk as sdk  # noqa: PLC0415
+
+        if isinstance(message, sdk.AssistantMessage):
+            await self._answered(message)
+        elif isinstance(message, sdk.ResultMessage):
+            await self._settled(message)
+        elif isinstance(message, sdk.SystemMessage):
+            await self._noticed(message)
+        if self._refused:
+            await self._interrupt(_SHUTDOWN_INTERRUPT_S)
+            return self._outcome(Outcome.FAILED, result_sentence("", 401, None, None))
+        return self._conclusion() if self._is_over(message) else None
 
     async def _steer(self) -> None:
         """Pass later messages on as they come."""
@@ -151,19 +169,22 @@ class HeadlessRun:
 
     async def _settled(self, result: ResultMessage) -> None:
         self._result = result
-        self._text = result.result or self._text
+        self._text = (result.result or "").strip() or self._text
         if result.user_message_uuids is None:
             self._unanswered.clear()  # a harness that does not say which it answered
         else:
             self._unanswered.difference_update(result.user_message_uuids)
-        self._spending.settled(result.total_cost_usd, result.num_turns)
+        self._spending.settled(result.total_cost_usd)
         await self._report_spending()
 
     async def _noticed(self, message: SystemMessage) -> None:
         if message.subtype == "session_state_changed":
             self._tells_state = True
         elif message.subtype == "api_retry" and _number(message, "attempt") >= _PATIENCE_RETRIES:
-            reason = str(message.data.get("error", "unknown")).replace("_", " ")
+            error = str(message.data.get("error", "unknown"))
+            # The harness would try for minutes, but a key that was refused twice stays refused.
+            self._refused = error == "authentication_failed"
+            reason = error.replace("_", " ")
             await self._observer.progress(f"The model's API does not answer ({reason}); I try on.")
 
     def _is_over(self, message: object) -> bool:

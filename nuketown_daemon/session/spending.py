@@ -25,7 +25,7 @@ class Spending:
     def __init__(self, counted_usd: float = 0.0) -> None:
         self._base_usd = counted_usd
         self._exact_usd = 0.0
-        self._exact_turns = 0
+        self._settled_turns = 0
         self._estimates: dict[str, float] = {}
 
     @property
@@ -36,7 +36,7 @@ class Spending:
     @property
     def turns(self) -> int:
         """Answers of the model."""
-        return self._exact_turns + len(self._estimates)
+        return self._settled_turns + len(self._estimates)
 
     def answered(
         self, message_id: str, model: str, usage: Mapping[str, Any], characters: int
@@ -55,9 +55,9 @@ class Spending:
             self._estimates[message_id] = tokens * rate_in / 1e6
         self._estimates[message_id] += characters / _CHARACTERS_PER_TOKEN * rate_out / 1e6
 
-    def settled(self, total_usd: float | None, turns: int) -> None:
-        """Take the harness's own figures: total since it began, turns of this result."""
-        self._exact_turns += turns
+    def settled(self, total_usd: float | None) -> None:
+        """Take the harness's own figure for the answers so far: its total since it began."""
+        self._settled_turns += len(self._estimates)
         if total_usd is None:
             self._exact_usd = self.cost_usd
         else:

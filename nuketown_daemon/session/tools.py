@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session.contract import SessionObserver
@@ -69,7 +69,10 @@ def server(observer: SessionObserver) -> McpSdkServerConfig:
     async def message_agent(arguments: dict[str, Any]) -> dict[str, Any]:
         return await _message(observer, arguments)
 
-    return create_sdk_mcp_server(SERVER, tools=[ask_human, message_agent])
+    described = create_sdk_mcp_server(SERVER, tools=[ask_human, message_agent])
+    # Always in the model's sight; otherwise it would have to search for a way to ask
+    # (code.claude.com/docs/en/mcp). The SDK hands every key on, its type does not know them all.
+    return cast("McpSdkServerConfig", {**described, "alwaysLoad": True})
 
 
 async def _ask(observer: SessionObserver, arguments: Mapping[str, Any]) -> dict[str, Any]:
