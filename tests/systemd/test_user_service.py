@@ -55,7 +55,8 @@ def test_a_blocked_daemon_is_killed_and_restarted_with_its_queue(working: Agent)
     before = working.tasks()
     pid = working.unit("MainPID")
     claude = working.run("pgrep", "-u", working.name, "-f", "claude.*stream-json").split()
-    working.run("kill", "-STOP", pid)
+    # The session too, so that it can't end by itself when its pipe closes.
+    working.run("kill", "-STOP", *claude, pid)
     working.wait_for("NRestarts", "1")
     working.wait_for("ActiveState", "active")
     assert working.unit("MainPID") != pid
