@@ -127,7 +127,7 @@ def connect(target: AgentSocket) -> Agent:
         client.close()
         raise
     # Whose directory it is decides the name: what a daemon calls itself is only its word.
-    agent.name = target.agent or safe_text(status.agent, one_line=True)
+    agent.name = client.label = target.agent or safe_text(status.agent, one_line=True)
     return agent
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nuketown_cli.ask import ask
+from nuketown_cli.ask import AskCommand, ask
 from nuketown_cli.cancel import cancel
 from nuketown_cli.doctor.command import doctor
 from nuketown_cli.status import status
@@ -39,5 +39,6 @@ def _options(
     """Ask agents for work and see what they do."""
 
 
-for command in (ask, status, tasks, watch, cancel, doctor):
+app.command(cls=AskCommand)(ask)
+for command in (status, tasks, watch, cancel, doctor):
     app.command()(command)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from nuketown_cli.agents import Agent, connect, one_agent
 from nuketown_cli.errors import UsageError
@@ -18,10 +19,24 @@ from nuketown_daemon.task import Mode, Task, TaskState
 _INTERRUPTED = 130
 
 
+class AskCommand(TyperCommand):
+    """Keeps the ``--`` of ``ask work on hello -- fix it``, which belongs to the sentence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Double the first ``--``: one ends the options, the other stays among the words."""
+        if "--" in args:
+            at = args.index("--")
+            args = [*args[:at], "--", *args[at:]]
+        return super().parse_args(ctx, args)
+
+
 def ask(
     context: typer.Context,
     text: Annotated[
-        list[str], typer.Argument(help="What to do, as in a chat message; - reads standard input.")
+        list[str],
+        typer.Argument(
+            metavar="TEXT...", help="What to do, as in a chat message; - reads standard input."
+        ),
     ],
     *,
     agent: AgentOption = None,
@@ -98,6 +113,8 @@ def _operation(
     mode: Mode | None,
     notify: str | None,
 ) -> dict[str, object]:
+    if words[0] == "--":  # nothing came before it: there it only ended the options
+        words = words[1:]
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     if not text.strip():
         raise UsageError("there is no text: say what is to be done.")

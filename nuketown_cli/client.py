@@ -31,7 +31,11 @@ class Client:
 
     def __init__(self, target: AgentSocket, *, connect_s: float = _CONNECT_S) -> None:
         self.target = target
+        self.label = target.label
+        """How errors name it; set to the agent's own name once that is known."""
         self._received = bytearray()
+        self._searched = 0
+        """So many bytes of it are known to hold no newline."""
         self._socket = _connect(target, connect_s)
         try:
             server = peer_credentials(self._socket)
@@ -77,15 +81,15 @@ class Client:
         reply = self._next_line(deadline)
         if reply is None:
             raise UnreachableError(
-                f"{self.target.label}: the daemon closed the connection or did not answer: look "
+                f"{self.label}: the daemon closed the connection or did not answer: look "
                 "at its log."
             )
         if reply.get("ok") is True:
             return reply
         sentence = safe_text(str(reply.get("error", "no reason given")), one_line=True)
         if reply.get("refused") is True:
-            raise RefusedError(f"{self.target.label}: {sentence}")
-        raise CommandError(f"{self.target.label}: {sentence}")
+            raise RefusedError(f"{self.label}: {sentence}")
+        raise CommandError(f"{self.label}: {sentence}")
 
     def lines(self, timeout_s: float) -> Iterator[dict[str, Any]]:
         """Lines that are there or come within ``timeout_s`` seconds.
@@ -94,7 +98,7 @@ class Client:
         """
         ready, _, _ = select.select([self], [], [], timeout_s)
         if ready and not self._receive():
-            raise UnreachableError(f"{self.target.label}: the daemon went away.")
+            raise UnreachableError(f"{self.label}: the daemon went away.")
         while (line := self._take_line()) is not None:
             yield line
 
@@ -113,20 +117,23 @@ class Client:
             return False
         self._received += data
         if len(self._received) > REPLY_LIMIT:
-            raise CommandError(f"{self.target.label}: the daemon's reply is too long.")
+            raise CommandError(f"{self.label}: the daemon's reply is too long.")
         return bool(data)
 
     def _take_line(self) -> dict[str, Any] | None:
-        line, newline, rest = self._received.partition(b"\n")
-        if not newline:
+        end = self._received.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._received)
             return None
-        self._received = rest
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        self._searched = 0
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as exc:
-            raise CommandError(f"{self.target.label}: the daemon's reply is not JSON.") from exc
+            raise CommandError(f"{self.label}: the daemon's reply is not JSON.") from exc
         if not isinstance(value, dict):
-            raise CommandError(f"{self.target.label}: the daemon's reply is not a JSON object.")
+            raise CommandError(f"{self.label}: the daemon's reply is not a JSON object.")
         return value
 
 

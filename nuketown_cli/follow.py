@@ -43,7 +43,8 @@ class Follower:
         """
         try:
             with self._live():
-                self._show(self._task.state.value)
+                if self._status is not None:
+                    self._show(self._task.state.value)
                 while self._task.state not in ENDED:
                     self._step()
         finally:

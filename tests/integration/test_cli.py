@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -129,6 +130,18 @@ def test_ask_reads_standard_input(town, ada):
 def test_words_that_look_like_options_are_a_prompt(town, ada):
     run = town.run("ask", "-p", "hello", "-W", "--json", "--", "--force", "-rf")
     assert json.loads(run.stdout)["task"]["request"]["prompt"] == "--force -rf"
+
+
+def test_the_dashes_of_the_sentence_stay(town, ada):
+    run = town.run("ask", "-W", "--json", "hello:", "on branch x", "--", "add", "--all", "--", "it")
+    prompt = json.loads(run.stdout)["task"]["request"]["prompt"]
+    assert prompt == "on branch x -- add --all -- it"
+
+
+def test_dashes_alone_are_no_text(town, ada):
+    run = town.run("ask", "--")
+    assert run.returncode == 2
+    assert one_sentence(run) == "nuketown: there is no text: say what is to be done.\n"
 
 
 def test_ask_passes_every_option_on(town, ada):
@@ -405,3 +418,30 @@ def test_a_daemon_that_answers_nonsense(town, line):
     assert out == ""
     assert errors.startswith("nuketown: ")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.attack
+def test_a_daemon_that_never_ends_its_line_is_given_up(town):
+    """64 MiB are enough, whatever the other side has to say."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(town.agent_socket("ada")))
+        server.listen()
+        with town.start("status") as process:
+            client, _ = server.accept()
+            with client, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                while True:
+                    client.sendall(b"x" * 2**20)
+            _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert errors == "nuketown: ada: the daemon's reply is too long.\n"
+
+
+@pytest.mark.attack
+def test_a_link_to_another_service_is_not_spoken_to(town, short_tmp):
+    """The agent can put a link in its directory; who listens behind it is what counts."""
+    with daemon(short_tmp / "other.sock", "other", "--open"):
+        path = town.agent_socket("nobody")  # an account that is not ours
+        path.symlink_to(short_tmp / "other.sock")
+        run = town.run("ask", "-a", "nobody", "-p", "hello", "x")
+    assert run.returncode == 77
+    one_sentence(run)
