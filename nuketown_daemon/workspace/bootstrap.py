@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,10 +180,24 @@ class _Run:
         self._result: ResultMessage | None = None
 
     async def converse(self, prompt: str, options: ClaudeAgentOptions) -> None:
+        """Hear the model out. Cancelled, its processes are ended before the harness is closed,
+        which would wait for them.
+        """
+        listening = asyncio.create_task(self._listen(prompt, options))
+        try:
+            await asyncio.wait({listening})
+        finally:
+            if not listening.done():
+                await end_leftovers(self._mark)
+                listening.cancel()
+                await asyncio.wait({listening})
+        listening.result()
+
+    async def _listen(self, prompt: str, options: ClaudeAgentOptions) -> None:
         sdk = await asyncio.to_thread(importlib.import_module, "claude_agent_sdk")
         stream = sdk.query(prompt=prompt, options=options)
         try:
-            async with contextlib.aclosing(stream), self._ended_when_cancelled():
+            async with contextlib.aclosing(stream):
                 async for message in stream:
                     await self._heard(message)
         except sdk.ClaudeSDKError as exc:
@@ -192,15 +206,6 @@ class _Run:
             if type(exc) is not Exception:
                 raise
             self.failure = self.failure or f"the model stopped ({safe_line(str(exc))})"
-
-    @contextlib.asynccontextmanager
-    async def _ended_when_cancelled(self) -> AsyncIterator[None]:
-        """The harness waits for its tools when it is closed; they are ended first."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            await end_leftovers(self._mark)
-            raise
 
     async def _heard(self, message: Any) -> None:
         import claude_agent_sdk as sdk  # noqa: PLC0415 - loaded by now

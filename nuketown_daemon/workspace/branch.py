@@ -54,10 +54,11 @@ class BranchSwitch:
         target = await self._target()
         try:
             await self._switch(target)
-        except WorkspaceError:
-            # Untracked files that git would have overwritten.
+        except WorkspaceError as exc:
+            if "would be overwritten" not in str(exc):
+                raise
             files = await self._changed(untracked=True)
-            if not files:
+            if not files:  # ignored files are in the way
                 raise
             await self._keep_changes(files, untracked=True)
             await self._switch(target)
@@ -79,7 +80,7 @@ class BranchSwitch:
     async def _changed(self, *, untracked: bool) -> list[str]:
         """Paths with uncommitted changes."""
         output = await Git(self.path).look(
-            "status", "--porcelain=v1", "-z", "--no-renames",
+            "status", "--porcelain=v1", "-z", "--no-renames", "--ignore-submodules=dirty",
             f"--untracked-files={'normal' if untracked else 'no'}",
         )  # fmt: skip
         return [entry[3:] for entry in output.fields]

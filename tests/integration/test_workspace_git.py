@@ -204,6 +204,7 @@ async def test_looking_starts_no_program_of_the_repository(clone: Path, tmp_path
     await looking.look("status", "--porcelain=v1", "-z")
     await looking.look("log", "-z", "--format=%h %s")
     await looking.look("diff", "--shortstat", "--no-ext-diff", "--no-textconv")
+    await looking.look("update-index", "--refresh", accept=range(256))
     missing = await looking.look("cat-file", "-e", "1" * 40, accept=range(256))
     assert missing.code != 0
     assert not proof.exists(), proof.read_text()
