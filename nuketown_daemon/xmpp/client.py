@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import ssl
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -47,12 +46,20 @@ _log = structlog.get_logger(__name__)
 class AgentClient(ClientXMPP):
     """One account's client, used for the life of the daemon (XEP-0198 keeps its state here).
 
+    :param trust: from :func:`trust_of`
     :param ping_s: between keepalive pings, in seconds
-    :raises ConfigError: ``ca_file`` can't be used
+    :param pong_s: for the answer, in seconds
     """
 
     def __init__(
-        self, settings: Xmpp, identity: Identity, password: str, *, ping_s: float, pong_s: float
+        self,
+        settings: Xmpp,
+        identity: Identity,
+        password: str,
+        *,
+        trust: ssl.SSLContext,
+        ping_s: float,
+        pong_s: float,
     ) -> None:
         self.plain = settings.tls == "off-loopback-only"
         super().__init__(
@@ -68,7 +75,7 @@ class AgentClient(ClientXMPP):
                 "xep_0184": {"auto_ack": False, "auto_request": False},
                 "xep_0199": {"keepalive": True, "interval": ping_s, "timeout": pong_s},
             },
-            ssl_context=_ssl_context(settings),
+            ssl_context=trust,
         )
         self.own = settings.jid
         """Bare JID of the account."""
@@ -132,13 +139,15 @@ class AgentClient(ClientXMPP):
             )
 
 
-def _ssl_context(settings: Xmpp) -> ssl.SSLContext:
+def trust_of(settings: Xmpp) -> ssl.SSLContext:
+    """Whom the connection trusts: ``ca_file`` alone where it is set, else the system's CAs.
+
+    :raises ConfigError: ``ca_file`` can't be used
+    """
     if settings.tls == "off-loopback-only":
+        # Never used; the system's CAs would only cost memory.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _trusting(settings.ca_file)
-
-
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    ca_file = settings.ca_file
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except (OSError, ssl.SSLError) as exc:

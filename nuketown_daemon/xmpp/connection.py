@@ -18,7 +18,7 @@ from nuketown_daemon.errors import ProtocolError
 from nuketown_daemon.presence import READY, Presence
 from nuketown_daemon.xmpp import strangers
 from nuketown_daemon.xmpp.archive import Archive
-from nuketown_daemon.xmpp.client import AgentClient
+from nuketown_daemon.xmpp.client import AgentClient, trust_of
 from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore, ProgressUpdate
 from nuketown_daemon.xmpp.inbox import Inbox
 from nuketown_daemon.xmpp.link import Link
@@ -56,7 +56,12 @@ class Connection:
         self._presence = READY
         people = People.of(settings)
         client = AgentClient(
-            settings, identity, password, ping_s=timing.ping_s, pong_s=timing.pong_s
+            settings,
+            identity,
+            password,
+            trust=trust_of(settings),
+            ping_s=timing.ping_s,
+            pong_s=timing.pong_s,
         )
         self._client = client
         self._people = people
@@ -140,6 +145,7 @@ class Connection:
             if self._starting is not None:
                 self._starting.cancel()
             self._starting = asyncio.create_task(self._start_session(copies))
+            self._starting.add_done_callback(_log_failure)
         self._outbox.session_changed(resumed=resumed)
         self._progress.wake()
         if resumed:
@@ -212,3 +218,8 @@ class Connection:
         if sender.bare == self._client.own:
             return False
         return self._roster.take(stanza, sender.bare)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("xmpp_session_start_failed", exc_info=task.exception())

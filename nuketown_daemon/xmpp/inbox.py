@@ -90,7 +90,10 @@ class Inbox:
         :raises ProtocolError: it is not what it pretends to be
         """
         sender = sender_of(stanza)
-        if self._archive.take(stanza) or stanza.xml.get("type") == "error":
+        if self._archive.take(stanza):
+            return True
+        if stanza.xml.get("type") == "error":
+            self._note_error(stanza, sender)
             return True
         if sender is None or sender.bare == self._client.own:
             self._take_from_own_account(stanza)
@@ -100,9 +103,18 @@ class Inbox:
             self._queue(read_direct(stanza, self._client.own))
         elif sender.bare == self._people.approver:
             return False
-        elif _speaks(stanza):
+        elif sender.user and _speaks(stanza):  # servers announce things, and need no answer
             self._stranger(sender.bare)
         return True
+
+    def _note_error(self, stanza: Message, sender: JID | None) -> None:
+        """Something that we said came back."""
+        bare = sender.bare if sender is not None else None
+        condition = stanza["error"]["condition"]
+        if bare is not None and self._rooms.is_room(bare):
+            self._rooms.fell_out(bare)
+        if bare is not None and (self._rooms.is_room(bare) or self._people.may_see(bare)):
+            _log.warning("xmpp_message_bounced", sender=bare, condition=condition)
 
     def _take_from_own_account(self, stanza: Message) -> None:
         inner = received_carbon(stanza, self._client.own)

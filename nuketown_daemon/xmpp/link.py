@@ -84,6 +84,8 @@ class Link:
         await asyncio.wait({attempt}, timeout=self._timing.connect_s)
         connected = attempt.done() and not attempt.cancelled() and attempt.exception() is None
         if not connected or attempt.result() is not None:
+            if attempt.done() and not attempt.cancelled() and attempt.exception() is not None:
+                _log.error("xmpp_connection_failed", exc_info=attempt.exception())
             attempt.cancel()
             client.cancel_connection_attempt()
             client.abort()

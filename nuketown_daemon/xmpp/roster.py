@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout
@@ -9,6 +11,7 @@ from slixmpp.stanza import Presence
 
 from nuketown_daemon.xmpp.client import AgentClient
 from nuketown_daemon.xmpp.people import People
+from nuketown_daemon.xmpp.strangers import Strangers
 
 _log = structlog.get_logger(__name__)
 
@@ -20,6 +23,7 @@ class Roster:
         self._client = client
         self._people = people
         self._answer_s = answer_s
+        self._refused = Strangers(lines_an_hour=200)
 
     def take(self, stanza: Presence, sender: str) -> bool:
         """Look at a presence from ``sender`` (bare JID); False if it is left to slixmpp."""
@@ -32,9 +36,14 @@ class Roster:
             if not self._sees(sender):
                 self._send(sender, "subscribe")
         else:
+            self._refuse(sender)
+        return True
+
+    def _refuse(self, sender: str) -> None:
+        # A flood of requests is not answered with a flood.
+        if self._refused.line_due(sender, time.monotonic()):
             _log.info("xmpp_subscription_refused", sender=sender)
             self._send(sender, "unsubscribed")
-        return True
 
     async def tidy(self) -> None:
         """Fetch the roster, and end subscriptions of people who are not named any more."""

@@ -180,9 +180,10 @@ async def test_copies_of_what_another_client_of_the_agent_got_are_heard_once(
         await agent.hears("to all")
         other.say(josh.jid, "sent by the other")
         await owner.message(lambda m: m["body"] == "sent by the other")
+    async with agent.running(), Person(josh) as owner:
         owner.say(agent.jid, "last")
         await agent.hears("last")
-        assert agent.bodies == ["to the other", "to all", "last"]
+    assert agent.bodies == ["to the other", "to all", "last"]
 
 
 async def test_software_version_and_identity(prosody_server, account, agent_of):

@@ -1,0 +1,101 @@
+"""Passwords, certificates and the addresses of servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from nuketown_daemon.configuration import Identity, Xmpp
+from nuketown_daemon.errors import ConfigError
+from nuketown_daemon.xmpp.connection import Connection
+from nuketown_demo.prosody import HOST, Prosody
+from tests.prosody_fixture import Person, eventually, make_account
+from tests.xmpp_agent_fixture import QUICK
+
+pytestmark = pytest.mark.fault
+
+
+async def test_wrong_password_is_reported_once_and_tried_slowly(
+    prosody_server, account, agent_of, capfd
+):
+    from dataclasses import replace
+
+    from tests.tcp_proxy import TcpProxy
+
+    async with TcpProxy(prosody_server.port) as network:
+        agent = await agent_of(
+            prosody_server,
+            password="wrong secret",
+            port=network.port,
+            timing=replace(QUICK, refused_retry_s=0.2),
+        )
+        async with agent.running(wait=False) as connection:
+            await eventually(lambda: network.connections >= 3)
+            assert not connection.connected
+            assert "refuses the password" in (connection.problem or "")
+        output = capfd.readouterr()
+        assert (output.out + output.err).count("refuses the password") == 1
+        assert "wrong secret" not in output.out + output.err
+
+
+async def test_wrong_password_waits_minutes(prosody_server, account, agent_of):
+    from tests.tcp_proxy import TcpProxy
+
+    async with TcpProxy(prosody_server.port) as network:
+        agent = await agent_of(prosody_server, password="wrong secret", port=network.port)
+        async with agent.running(wait=False) as connection:
+            await eventually(lambda: connection.problem)
+            assert network.connections == 1
+
+
+async def test_tls_with_a_certificate_of_one_s_own(tmp_path, agent_of):
+    async with Prosody(tmp_path / "prosody", tls=True) as server:
+        josh = await make_account(server, "josh")
+        agent = await agent_of(server, owners=(josh.jid,), tls=True, ca_file=server.certificate)
+        async with agent.running() as connection, Person(josh) as owner:
+            owner.say(agent.jid, "status")
+            await agent.hears("status")
+            assert connection._client.transport.get_extra_info("cipher")
+
+
+@pytest.mark.attack
+async def test_an_untrusted_certificate_gets_no_password(tmp_path, agent_of):
+    async with Prosody(tmp_path / "prosody", tls=True) as server:
+        agent = await agent_of(server, tls=True)
+        async with agent.running(wait=False) as connection:
+            await eventually(lambda: connection.problem)
+            assert "certificate is not trusted" in connection.problem
+            assert "Authenticated" not in server.log.read_text()
+
+
+@pytest.mark.attack
+async def test_a_server_without_tls_gets_no_password(prosody_server, agent_of):
+    agent = await agent_of(prosody_server, tls=True)
+    async with agent.running(wait=False) as connection:
+        await eventually(lambda: connection.problem)
+        assert "offers no login that is safe" in connection.problem
+        assert f"Authenticated as {agent.jid}" not in prosody_server.log.read_text()
+
+
+def test_a_ca_file_that_is_none(tmp_path):
+    for content in (None, "", "no certificate"):
+        path = tmp_path / "ca.pem"
+        if content is not None:
+            path.write_text(content)
+        settings = Xmpp(jid="ada@localhost", host=HOST, ca_file=path)
+        with pytest.raises(ConfigError, match="ca_file"):
+            Connection(settings, Identity(name="ada"), "secret", None, None)  # type: ignore[arg-type]
+
+
+async def test_a_second_daemon_with_the_same_account_does_not_fight(
+    prosody_server, account, agent_of, tmp_path
+):
+    from dataclasses import replace as changed
+
+    agent = await agent_of(prosody_server)
+    async with agent.running() as first:
+        second_agent = changed(agent, path=tmp_path / "second.sqlite", heard=[])
+        async with second_agent.running() as second:
+            await eventually(lambda: not first.connected)
+            assert second.connected
+            await eventually(lambda: first.problem)
+            assert "took over" in first.problem
