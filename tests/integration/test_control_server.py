@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import socket
@@ -273,8 +274,16 @@ async def test_a_second_daemon_is_told(control, location):
             assert (await client.ask(op="status"))["ok"] is True
 
 
-async def test_two_starts_do_not_race(location):
-    """The lock decides, even while neither listens yet."""
+async def test_a_start_that_has_the_lock_keeps_others_out_before_it_listens(control, location):
+    with location.path.with_name("daemon.sock.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="already running"):
+            await ControlServer(control, location).__aenter__()
+    async with ControlServer(control, location), connected(location.path) as client:
+        assert (await client.ask(op="status"))["ok"] is True
+
+
+async def test_of_many_starts_at_once_one_wins(location):
     servers = [ControlServer(MemoryControl(), location) for _ in range(8)]
     results = await asyncio.gather(*(s.__aenter__() for s in servers), return_exceptions=True)
     assert sum(isinstance(result, ConfigError) for result in results) == 7
