@@ -11,9 +11,11 @@ fail() {
 # The system's own Python where it is new enough: other users can run what is made from it,
 # unlike one below somebody's home directory.
 find_python() {
-    local candidate
+    local candidate modules=sys
+    # Where apt-get can't add what is missing, only a complete Python is of use.
+    command -v apt-get >/dev/null || modules="sys, ensurepip, venv"
     for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        if "$candidate" -c "import $modules; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then
             command -v "$candidate"
             return
         fi

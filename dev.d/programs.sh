@@ -128,16 +128,28 @@ END
 # On a machine with Nix and without apt-get: once more, with the programs from nixpkgs.
 want_nix() {
     command -v apt-get >/dev/null && return
-    [[ -z ${NUKETOWN_DEV_NIX:-} ]] || return 0
+    if [[ -n ${NUKETOWN_DEV_NIX:-} ]]; then
+        # What the SDK's wheel bundles does not run on NixOS (docs: daemon.toml, cli_path).
+        [[ ! -e /etc/NIXOS ]] || NUKETOWN_DAEMON__CLI_PATH=$(command -v claude) || return 0
+        export NUKETOWN_DAEMON__CLI_PATH
+        return
+    fi
     local need attribute attributes=(python3 prosody util-linux cacert)
-    for need in ${needs[test]} ${needs[lint]}; do
+    for need in ${needs[test]} ${needs[$1]:-}; do
         attribute=${need##*=}
         [[ " ${attributes[*]} " == *" $attribute "* ]] || attributes+=("$attribute")
     done
-    if nix-instantiate --find-file nixpkgs >/dev/null 2>&1; then
-        NUKETOWN_DEV_NIX=1 exec nix-shell -p "${attributes[@]}" --run "$(printf '%q ' "$root/dev" "$@")"
-    elif command -v nix >/dev/null; then
-        NUKETOWN_DEV_NIX=1 exec nix --extra-experimental-features 'nix-command flakes' \
-            shell "${attributes[@]/#/nixpkgs#}" --command "$root/dev" "$@"
+    export NUKETOWN_DEV_NIX=1
+    if [[ -e /etc/NIXOS ]]; then
+        attributes+=(claude-code)
+        export NIXPKGS_ALLOW_UNFREE=1
     fi
+    say "with programs from nixpkgs: ${attributes[*]}"
+    if nix-instantiate --find-file nixpkgs >/dev/null 2>&1; then
+        exec nix-shell -p "${attributes[@]}" --run "$(printf '%q ' "$root/dev" "$@")"
+    elif command -v nix >/dev/null; then
+        exec nix --extra-experimental-features 'nix-command flakes' shell --impure \
+            "${attributes[@]/#/nixpkgs#}" --command "$root/dev" "$@"
+    fi
+    unset NUKETOWN_DEV_NIX
 }
