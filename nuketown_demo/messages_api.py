@@ -12,6 +12,8 @@ import contextlib
 import hmac
 import itertools
 import json
+import socket
+import struct
 from collections.abc import Awaitable, Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -243,11 +245,18 @@ async def _stream(writer: asyncio.StreamWriter, turn: Turn, message: dict[str, A
     _write_head(writer, 200, "text/event-stream", ["cache-control: no-cache"])
     for number, event in enumerate(_events(turn, message)):
         if number == turn.cut_after:
-            writer.transport.abort()
+            _reset(writer)
             return
         await asyncio.sleep(turn.delay_s)
         writer.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
         await writer.drain()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    # Without lingering the kernel sends a reset (socket(7), SO_LINGER), not an orderly end.
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def _events(turn: Turn, message: dict[str, Any]) -> Iterator[dict[str, Any]]:

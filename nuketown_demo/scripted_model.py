@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from nuketown_demo.turns import ModelCall, Reply, ToolUse, Turn, say
+from nuketown_demo.turns import ModelCall, Reply, ToolUse, Turn, say, use
 
 _LOOK = "git status --short --branch && ls -A"
 _WRITE = """\
@@ -55,20 +57,68 @@ class _Conversation:
 
 
 def demo_script(call: ModelCall) -> Reply:
-    """Answer like a model that can do one thing; a :data:`~nuketown_demo.turns.Script`."""
+    """Answer like a model that can do one thing; a :data:`~nuketown_demo.turns.Script`.
+
+    It also plays the small model of the daemon: it clones a repository whose remote it is told
+    (``nuketown_daemon.workspace.bootstrap``) and says which project a message names
+    (``nuketown_daemon.understanding``).
+    """
     conversation = _newest(call)
-    wanted = re.search(r"\blicen[sc]e\b", conversation.prompt, re.IGNORECASE)
-    if not wanted or "Bash" not in call.tools:
+    if "StructuredOutput" in call.tools:
+        return _choose(conversation.prompt)
+    if "Bash" not in call.tools:
         return say(_STAND_IN)
+    if conversation.prompt.startswith("Project: "):
+        return _clone(conversation)
+    if re.search(r"\blicen[sc]e\b", conversation.prompt, re.IGNORECASE):
+        return _add_license(conversation)
+    return say(_STAND_IN)
+
+
+def _add_license(conversation: _Conversation) -> Reply:
     done = conversation.results
     if done and done[-1].get("is_error"):
         return say(f"I stopped: a command failed. It said: {_result_text(done[-1])[:500]}")
+    if len(done) == 1 and "LICENSE" in _result_text(done[0]).split():
+        return say("There is a LICENSE file already; I changed nothing.")
     if len(done) < len(_STEPS):
         text, description, command = _STEPS[len(done)]
         tool = ToolUse("Bash", {"command": command, "description": description})
         return Turn((text, tool), input_tokens=3000 + 400 * len(done), output_tokens=120)
     commit = _result_text(done[-1]).strip().splitlines()[-1:] or ["(no commit shown)"]
     return say(f"Added a LICENSE file with the MIT license and committed it: {commit[0]}.")
+
+
+def _clone(conversation: _Conversation) -> Reply:
+    facts = dict(
+        re.findall(r"^(Project|Put the clone at|Branch): (.+)$", conversation.prompt, re.MULTILINE)
+    )
+    remotes = dict(re.findall(r"^- (\S+): (.+)$", conversation.prompt, re.MULTILINE))
+    project, target = facts.get("Project", ""), facts.get("Put the clone at")
+    remote = remotes.get(project)
+    done = conversation.results
+    if remote is None or target is None or (done and done[-1].get("is_error")):
+        question = f"I don't know where {project} can be cloned from. What is its git remote?"
+        return say(json.dumps({"status": "ask", "question": question, "candidates": []}))
+    if done:
+        return say('{"status": "ready"}')
+    branch = facts.get("Branch", "the default branch")
+    chosen = "" if branch == "the default branch" else f"--branch {shlex.quote(branch)} "
+    command = f"git clone --quiet {chosen}-- {shlex.quote(remote)} {shlex.quote(target)}"
+    return use("Bash", command=command, description=f"Clone {project}")
+
+
+def _choose(prompt: str) -> Reply:
+    try:
+        asked = json.loads(prompt)
+        names = [str(project["name"]) for project in asked["projects"]]
+        words = set(re.findall(r"[\w.+-]+", str(asked["message"]).lower()))
+    except (ValueError, KeyError, TypeError):
+        return say(_STAND_IN)
+    named = [name for name in names if name.lower() in words]
+    project = named[0] if len(named) == 1 else None
+    candidates = [] if project else (named or names)[:5]
+    return use("StructuredOutput", project=project, candidates=candidates, branch=None)
 
 
 def _newest(call: ModelCall) -> _Conversation:
