@@ -163,7 +163,7 @@ async def test_demo_chooses_a_project(harness, monkeypatch):
     assert (none.project, none.candidates) == (None, ("hello", "notes"))
 
 
-async def test_demo_prepares_a_workspace(harness, notes, monkeypatch, tmp_path):
+async def test_demo_prepares_a_workspace(harness, monkeypatch, tmp_path):
     class Preparing(Notes):
         async def model_started(self) -> None:
             self.said.append("model started")
@@ -175,14 +175,10 @@ async def test_demo_prepares_a_workspace(harness, notes, monkeypatch, tmp_path):
     observer = Preparing()
     async with MessagesApi(demo_script, api_key=KEY) as api:
         point_at(api, monkeypatch)
-        bootstrap = Bootstrap(configuration, harness.state)
+        bootstrap = Bootstrap(configuration, harness.state, observer, max_cost_usd=0.25)
         remotes = {"hello": str(harness.workspace)}
-        found = await bootstrap.run(
-            Wanted("hello", "main", "add a license", remotes), observer, max_cost_usd=0.25
-        )
-        asked = await bootstrap.run(
-            Wanted("other", None, "add a license", remotes), observer, max_cost_usd=0.25
-        )
+        found = await bootstrap.run(Wanted("hello", "main", "add a license", remotes))
+        asked = await bootstrap.run(Wanted("other", None, "add a license", remotes))
     assert found.question is None
     assert (target / "hello" / ".git").is_dir()
     assert "git remote" in (asked.question or "")
