@@ -60,7 +60,9 @@ def test_too_long_a_path(short_tmp: Path):
     directory = short_tmp / ("x" * 100)
     directory.mkdir()
     with pytest.raises(ConfigError, match="longer than 107 bytes"):
-        SocketDirectories(short_tmp, short_tmp).of_daemon(configuration(socket=directory / "a.sock"))
+        SocketDirectories(short_tmp, short_tmp).of_daemon(
+            configuration(socket=directory / "a.sock")
+        )
 
 
 @pytest.mark.attack

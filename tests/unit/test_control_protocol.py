@@ -41,7 +41,9 @@ def test_task_by_text():
 
 def test_task_by_fields():
     operation = parse_request(
-        line(op="task", project="hello", prompt="fix", branch="x", mode="headless", notify="j@e.org")
+        line(
+            op="task", project="hello", prompt="fix", branch="x", mode="headless", notify="j@e.org"
+        )
     )
     assert isinstance(operation, TaskOperation)
     assert operation.submission.mode is Mode.HEADLESS
