@@ -10,7 +10,7 @@ from nuketown_daemon.chat import IncomingMessage
 from nuketown_daemon.journal import Journal, Transaction
 from nuketown_daemon.people import People
 from nuketown_daemon.request_parser import Command, Verb
-from nuketown_daemon.session.tmux import session_name
+from nuketown_daemon.session.tmux import Tmux, session_name
 from nuketown_daemon.status_board import StatusBoard
 from nuketown_daemon.task import ENDED, Mode, Task, TaskRequest, TaskState
 from nuketown_daemon.task_runner import TaskRunner
@@ -69,7 +69,7 @@ class ChatCommands:
             case Verb.COST:
                 return await self._cost(about)
             case Verb.ATTACH:
-                return self._attach(about)
+                return await self._attach(about)
             case Verb.STOP:
                 return await self.cancel(self._runner.current, message.sender)
             case Verb.CANCEL:
@@ -107,17 +107,24 @@ class ChatCommands:
             )
         return Answer("\n".join(lines))
 
-    def _attach(self, about: Task | None) -> Answer:
-        task = self._runner.current or about
-        if task is None or task.session_mode is not Mode.INTERACTIVE or task.workspace is None:
-            return Answer(
-                "No interactive session runs. Ask for one: "
-                "`work on PROJECT interactive -- what to do`."
-            )
-        name = session_name(task.request.project)
+    async def _attach(self, about: Task | None) -> Answer:
+        """Name the session of the task that runs, that is spoken of, or that was the last one."""
+        recent = reversed(await self._journal.tasks.newest(50))
+        tmux = Tmux(self._agent)
+        seen: set[str] = set()
+        for task in (self._runner.current, about, *recent):
+            if task is None or task.session_mode is not Mode.INTERACTIVE:
+                continue
+            name = session_name(task.request.project)
+            if name not in seen and await tmux.has_session(name):
+                return Answer(
+                    f"On my machine: `portal-{self._agent}`, or as my user: "
+                    f"`tmux -L portal-{self._agent} attach -t ={name}`"
+                )
+            seen.add(name)
         return Answer(
-            f"On my machine: `portal-{self._agent}`, or as my user: "
-            f"`tmux -L portal-{self._agent} attach -t ={name}`"
+            "No interactive session runs. Ask for one: "
+            "`work on PROJECT interactive -- what to do`."
         )
 
     async def _cancel(
