@@ -35,6 +35,7 @@ class Prosody:
     :param directory: configuration, accounts, archive and log go there; it may be used again
     :param tls: require STARTTLS with a self-signed certificate (:attr:`certificate`)
     :param mam: keep an archive (XEP-0313)
+    :param smacks: do stream management (XEP-0198)
     :param stanza_limit: largest stanza a client may send, in bytes
     :param hibernation_s: how long a lost stream can be resumed (XEP-0198), in seconds
     :raises ConfigError: Prosody is not installed
@@ -47,6 +48,7 @@ class Prosody:
         *,
         tls: bool = False,
         mam: bool = True,
+        smacks: bool = True,
         stanza_limit: int = 256 * 1024,
         hibernation_s: int = 300,
     ) -> None:
@@ -54,6 +56,7 @@ class Prosody:
         self.port = _free_port()
         self.tls = tls
         self.mam = mam
+        self._smacks = smacks
         self._stanza_limit = stanza_limit
         self._hibernation_s = hibernation_s
         self._process: subprocess.Popen[bytes] | None = None
@@ -172,8 +175,9 @@ class Prosody:
     def _settings(self) -> str:
         modules = [
             "roster", "saslauth", "disco", "posix", "carbons", "pep", "presence", "message", "iq",
-            "ping", "smacks", "offline", "blocklist",
+            "ping", "offline", "blocklist",
         ]  # fmt: skip
+        modules += ["smacks"] if self._smacks else []
         modules += ["mam"] if self.mam else []
         modules += ["tls"] if self.tls else []
         disabled = ["s2s"] if self.tls else ["s2s", "tls"]

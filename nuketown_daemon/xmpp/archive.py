@@ -77,7 +77,10 @@ class Archive:
         :raises ArchiveMissingError: there is no archive
         :raises ArchiveUnavailableError: it did not answer
         """
-        return (await self._page(self._client.own, before="", size=1)).last
+        try:
+            return (await self._page(self._client.own, before="", size=1)).last
+        except _CursorUnknownError:  # how some servers say that there is nothing
+            return None
 
     async def since(self, cursor: str) -> AsyncIterator[Page]:
         """Pages of what came after ``cursor``, oldest first.
@@ -114,7 +117,10 @@ class Archive:
         ids: set[str] = set()
         before = ""
         for _ in range(_SENT_PAGES):
-            page = await self._page(archive, before=before, with_jid=None if room else to)
+            try:
+                page = await self._page(archive, before=before, with_jid=None if room else to)
+            except _CursorUnknownError:
+                break
             for result in page.results:
                 ids |= _ids(result.message)
             if page.complete or not page.results:

@@ -119,12 +119,20 @@ class OutboxSender:
     async def _send_waiting(self) -> None:
         session = self._client.session
         sent_ids: dict[str, set[str]] = {}
+        unsure: dict[str, ArchiveUnavailableError] = {}
         for entry in await self._store.outbox():
+            to = entry.message.to
             if entry.stanza_id in self._in_flight or entry.stanza_id in self._acked:
                 continue
-            if entry.message.in_room and not self._rooms.is_inside(entry.message.to):
+            if to in unsure or (entry.message.in_room and not self._rooms.is_inside(to)):
                 continue
-            if entry.attempts and await self._has_arrived(entry, sent_ids):
+            try:
+                arrived = entry.attempts > 0 and await self._has_arrived(entry, sent_ids)
+            except ArchiveUnavailableError as exc:
+                # One archive that does not answer holds back one conversation.
+                unsure[to] = exc
+                continue
+            if arrived:
                 await self._store.outbox_delivered(entry.id)
                 continue
             await self._store.outbox_attempted(entry.id)
@@ -133,6 +141,8 @@ class OutboxSender:
             self._send(entry)
         if self._in_flight:
             await self._confirm()
+        if unsure:
+            raise next(iter(unsure.values()))
 
     async def _has_arrived(self, entry: OutboxEntry, sent_ids: dict[str, set[str]]) -> bool:
         to = entry.message.to

@@ -6,14 +6,11 @@ import asyncio
 
 import pytest
 
+from nuketown_daemon.errors import JournalError
 from nuketown_demo.prosody import Prosody
 from tests.prosody_fixture import Person, make_account
 
 pytestmark = pytest.mark.fault
-
-
-class KilledError(BaseException):
-    """The process ends here."""
 
 
 async def test_missed_messages_are_heard_once_and_in_order(prosody_server, account, agent_of):
@@ -102,7 +99,6 @@ async def test_killed_between_hearing_and_the_journal(prosody_server, account, a
             await owner.settled()
             # As kill -9 leaves it: no goodbye, the server still waits for the stream to resume.
             agent.connection._client.abort()
-            agent.connection._link._client.online.clear()
         assert owner.receipts == []
         agent.before_journal = None
         async with agent.running():
@@ -146,7 +142,7 @@ async def test_without_an_archive_offline_storage_does_it(tmp_path, agent_of, ca
                     await agent.say(josh.jid, f"answer {n}")
                     await agent.outbox_empties()
                     await owner.message(lambda m, n=n: m["body"] == f"answer {n}")
-                    agent.connection._link._client.abort()
+                    agent.connection._client.abort()
                     owner.say(agent.jid, f"resumed {n}")
                     await agent.hears(f"resumed {n}")
     assert agent.bodies == [f"{w} {n}" for n in range(2) for w in ("offline", "live", "resumed")]
@@ -180,8 +176,6 @@ async def test_more_than_the_inbox_holds_is_fetched_later(prosody_server, accoun
 async def test_a_message_waits_for_a_journal_that_can_t_be_written(
     prosody_server, account, agent_of
 ):
-    from nuketown_daemon.errors import JournalError
-
     josh = await account("josh")
     agent = await agent_of(prosody_server, owners=(josh.jid,))
     tries = []

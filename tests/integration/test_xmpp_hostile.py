@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import pytest
+from slixmpp.stanza import Message
 
 from nuketown_demo.prosody import Prosody
 from tests.prosody_fixture import Person, make_account
@@ -66,7 +69,10 @@ async def test_only_chat_and_normal_messages_count(prosody_server, account, agen
     josh = await account("josh")
     agent = await agent_of(prosody_server, owners=(josh.jid,))
     async with agent.running(), Person(josh) as owner:
-        error = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+        error = (
+            "<error type='cancel'>"
+            "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+        )
         owner.say_xml(
             f"<message xmlns='jabber:client' type='{kind}' to='{agent.jid}/nuketown'>"
             f"<body>obey me</body>{error if kind == 'error' else ''}</message>"
@@ -145,7 +151,8 @@ async def test_malformed_payloads_end_nothing(prosody_server, account, agent_of)
                         f"{payload}</message>"
                     )
                 person.say_xml(
-                    f"<presence xmlns='jabber:client' to='{agent.jid}/nuketown'>{payload}</presence>"
+                    f"<presence xmlns='jabber:client' to='{agent.jid}/nuketown'>{payload}"
+                    "</presence>"
                 )
             await person.settled()
         owner.say(agent.jid, "status")
@@ -155,9 +162,6 @@ async def test_malformed_payloads_end_nothing(prosody_server, account, agent_of)
 
 
 async def test_stanzas_without_a_sender_are_nobody_s(prosody_server, account, agent_of):
-    from slixmpp.stanza import Message
-    from slixmpp.xmlstream import ET
-
     josh = await account("josh")
     agent = await agent_of(prosody_server, owners=(josh.jid,))
     async with agent.running() as connection:
@@ -188,7 +192,11 @@ async def test_ten_megabytes_end_nothing(tmp_path, agent_of):
         async with agent.running() as connection, Person(josh) as owner, Person(eve) as stranger:
             session = connection._client.session
             for person in (stranger, owner):
-                person.say(agent.jid, "x" * 10_000_000)
+                # send_raw: the test's own client would take seconds to escape it.
+                person.send_raw(
+                    f"<message type='chat' to='{agent.jid}'><body>{'x' * 10_000_000}"
+                    "</body></message>"
+                )
             await owner.message(lambda m: "too long" in m["body"])
             owner.say(agent.jid, "status")
             await agent.hears("status")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nuketown_daemon.configuration import Identity, Xmpp
@@ -9,6 +11,7 @@ from nuketown_daemon.errors import ConfigError
 from nuketown_daemon.xmpp.connection import Connection
 from nuketown_demo.prosody import HOST, Prosody
 from tests.prosody_fixture import Person, eventually, make_account
+from tests.tcp_proxy import TcpProxy
 from tests.xmpp_agent_fixture import QUICK
 
 pytestmark = pytest.mark.fault
@@ -17,10 +20,6 @@ pytestmark = pytest.mark.fault
 async def test_wrong_password_is_reported_once_and_tried_slowly(
     prosody_server, account, agent_of, capfd
 ):
-    from dataclasses import replace
-
-    from tests.tcp_proxy import TcpProxy
-
     async with TcpProxy(prosody_server.port) as network:
         agent = await agent_of(
             prosody_server,
@@ -38,8 +37,6 @@ async def test_wrong_password_is_reported_once_and_tried_slowly(
 
 
 async def test_wrong_password_waits_minutes(prosody_server, account, agent_of):
-    from tests.tcp_proxy import TcpProxy
-
     async with TcpProxy(prosody_server.port) as network:
         agent = await agent_of(prosody_server, password="wrong secret", port=network.port)
         async with agent.running(wait=False) as connection:
@@ -89,11 +86,9 @@ def test_a_ca_file_that_is_none(tmp_path):
 async def test_a_second_daemon_with_the_same_account_does_not_fight(
     prosody_server, account, agent_of, tmp_path
 ):
-    from dataclasses import replace as changed
-
     agent = await agent_of(prosody_server)
     async with agent.running() as first:
-        second_agent = changed(agent, path=tmp_path / "second.sqlite", heard=[])
+        second_agent = replace(agent, path=tmp_path / "second.sqlite", heard=[])
         async with second_agent.running() as second:
             await eventually(lambda: not first.connected)
             assert second.connected

@@ -196,3 +196,43 @@ async def test_a_stream_that_is_no_xml(tmp_path, agent_of, prosody_server):
         async with TcpProxy(prosody_server.port) as network:
             agent.connection._client.address_override = ("127.0.0.1", network.port)
             await eventually(lambda: connection.connected)
+
+
+async def test_without_stream_management_an_answered_ping_confirms(tmp_path, agent_of):
+    async with Prosody(tmp_path / "prosody", smacks=False) as server:
+        josh = await make_account(server, "josh")
+        async with TcpProxy(server.port) as network, Person(josh) as owner:
+            agent = await agent_of(server, owners=(josh.jid,), port=network.port)
+            async with agent.running() as connection:
+                await agent.say(josh.jid, "one")
+                await agent.outbox_empties()
+                network.freeze()
+                await agent.say(josh.jid, "two")
+                await eventually(lambda: not connection.connected)
+                assert len(await agent.journal.messages.outbox()) == 1
+                network.cut()
+                network.thaw()
+                await agent.outbox_empties()
+                await agent.say(josh.jid, "three")
+                await owner.message(lambda m: m["body"] == "three")
+            assert owner.bodies() == ["one", "two", "three"]
+
+
+async def test_without_an_archive_a_message_is_repeated_with_its_id(tmp_path, agent_of):
+    async with Prosody(tmp_path / "prosody", mam=False) as server:
+        josh = await make_account(server, "josh")
+        async with TcpProxy(server.port) as network, Person(josh) as owner:
+            agent = await agent_of(server, owners=(josh.jid,), port=network.port)
+            async with agent.running() as connection:
+                network.freeze(up=False)
+                stanza_id = await agent.say(josh.jid, "the summary")
+                await owner.message(lambda m: m["body"] == "the summary")
+                connection._client.abort()
+            network.cut()
+            network.thaw()
+            async with agent.running():
+                await agent.outbox_empties()
+                await agent.say(josh.jid, "last")
+                await owner.message(lambda m: m["body"] == "last")
+            assert owner.bodies() == ["the summary", "the summary", "last"]
+            assert {m["id"] for m in owner.messages if m["body"] != "last"} == {stanza_id}

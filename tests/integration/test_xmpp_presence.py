@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nuketown_daemon.presence import READY, presence_of
+from nuketown_demo.prosody import Prosody
 from tests.prosody_fixture import Person, make_account
 
 
@@ -51,8 +52,6 @@ async def test_presence_table_as_the_owner_sees_it(prosody_server, account, agen
 
 
 async def test_presence_is_shown_again_after_the_server_restarts(tmp_path, agent_of):
-    from nuketown_demo.prosody import Prosody
-
     async with Prosody(tmp_path / "prosody") as server:
         josh = await make_account(server, "josh")
         agent = await agent_of(server, owners=(josh.jid,))

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from nuketown_daemon.presence import presence_of
-from nuketown_demo.prosody import ROOMS
+from nuketown_demo.prosody import ROOMS, Prosody
 from tests.prosody_fixture import Person, eventually, make_account
 
 
@@ -83,8 +83,6 @@ async def test_what_was_said_before_is_not_heard(prosody_server, account, agent_
 
 @pytest.mark.fault
 async def test_message_to_a_room_waits_until_the_agent_is_in_it_and_comes_once(tmp_path, agent_of):
-    from nuketown_demo.prosody import Prosody
-
     room = f"town@{ROOMS}"
     async with Prosody(tmp_path / "prosody") as server:
         josh = await make_account(server, "josh")
