@@ -89,8 +89,10 @@ async def _start(client: ClaudeSDKClient, cli_path: object, words: deque[str]) -
             f"Claude Code did not start. {exit_sentence(exc.exit_code, list(words))}"
         ) from exc
     except (sdk.ClaudeSDKError, OSError) as exc:
+        # Its own last words say more than that its pipe broke.
+        reason = quoted(words[-1] if words else str(exc))
         raise SessionError(
-            f"Claude Code could not be started ({quoted(str(exc))}): check cli_path in daemon.toml."
+            f"Claude Code could not be started ({reason}): check cli_path in daemon.toml."
         ) from exc
     except TimeoutError as exc:
         raise SessionError(

@@ -209,7 +209,7 @@ async def test_claude_can_not_be_found(harness, control, notes):
 
 async def test_claude_does_not_start(harness, control, notes, tmp_path):
     broken = tmp_path / "claude"
-    broken.write_text("#!/bin/sh\necho 'the loader is missing' >&2\nexit 127\n")
+    broken.write_text("#!/bin/sh\necho 'the loader is missing' >&2\nread -r line\nexit 127\n")
     broken.chmod(0o700)
     with pytest.raises(SessionError, match="the loader is missing"):
         await harness.session(cli_path=broken).run(harness.job("hello"), control, notes)
