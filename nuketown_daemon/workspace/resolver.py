@@ -95,6 +95,10 @@ class Resolver:
             return await self._obtain(job, max_cost_usd)
         except SessionError as exc:
             raise WorkspaceError(f"{project} is not ready: {exc}") from exc
+        except OSError as exc:
+            raise WorkspaceError(
+                f"{exc.filename or job.path}: {exc.strerror}: mend it and ask again."
+            ) from exc
 
     def _job(
         self, project: str, branch: str | None, prompt: str, observer: PreparationObserver
@@ -147,8 +151,7 @@ class Resolver:
         if not marker.exists():
             return
         clone = await _look_again(job)
-        status = await Git(job.path).look("status", "--porcelain=v1", "-z", "--no-renames")
-        if clone.workspace.head is None or status.stdout:
+        if await _is_incomplete(clone):
             raise WorkspaceError(
                 f"{job.path} may be an unfinished clone, because preparing it was interrupted: "
                 f"move it away and ask again, or if it is good, remove {marker}."
@@ -213,7 +216,7 @@ class Resolver:
         answers: tuple[str, ...] = ()
         finding = await self._look_with_model(job, bootstrap, failure, answers)
         for _ in range(_QUESTIONS):
-            problem = await self._use_found(job)
+            problem = await self._use_found(job, finding)
             if problem is None:
                 return await self._correct(job)
             reason = problem if problem != _NOTHING else finding.question or failure or problem
@@ -241,36 +244,40 @@ class Resolver:
         self, job: _Job, bootstrap: Bootstrap, failure: str | None, answers: tuple[str, ...]
     ) -> Finding:
         marker = self._marker(job)
-        try:
-            job.path.parent.mkdir(parents=True, exist_ok=True)
-            marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            marker.write_text(bootstrap.mark)
-        except OSError as exc:
-            raise WorkspaceError(f"{exc.filename} can't be written ({exc.strerror}).") from exc
+        job.path.parent.mkdir(parents=True, exist_ok=True)
+        marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        marker.write_text(bootstrap.mark)
         remotes = await self._known.discover()
         return await bootstrap.run(
             Wanted(job.project, job.branch, job.prompt, remotes, failure, answers)
         )
 
-    async def _use_found(self, job: _Job) -> str | None:
+    async def _use_found(self, job: _Job, finding: Finding) -> str | None:
         """Verify what the model left; None: it is a clone to be used, else what is wrong with it.
 
-        A clone that is not the configured one, or that the human does not want, is taken away:
-        there was nothing at its place before.
+        What is no clone, not the configured one, or not what the human wants is taken away: there
+        was nothing at its place before.
         """
         try:
-            clone = await look_at(job.path, with_remotes=True)
+            problem = await self._problem(job, finding)
         except WorkspaceError as exc:
-            return str(exc)
-        if clone is None:
+            problem = str(exc)
+        if problem is not None:
+            set_aside(job.path)
             self._marker(job).unlink(missing_ok=True)
+        return problem
+
+    async def _problem(self, job: _Job, finding: Finding) -> str | None:
+        clone = await look_at(job.path, with_remotes=True)
+        if clone is None:
             return _NOTHING
+        # A limit may have ended the model, and git, in the middle of the clone.
+        if finding.question is not None and await _is_incomplete(clone):
+            return f"{finding.question}, and the clone is not complete"
         url = safe_line(_main_url(clone) or "a repository without a remote")
         agrees = job.url is None or agreeing_remote(clone.remotes, job.url) is not None
         if agrees and await self._confirmed(job, url):
             return None
-        set_aside(job.path)
-        self._marker(job).unlink(missing_ok=True)
         return f"what I found, {url}, is another one"
 
     async def _confirmed(self, job: _Job, url: str) -> bool:
@@ -317,6 +324,11 @@ async def _look_again(job: _Job) -> Clone:
     if clone is None:
         raise WorkspaceError(f"{job.path} has gone away: ask again.")
     return clone
+
+
+async def _is_incomplete(clone: Clone) -> bool:
+    status = await Git(clone.workspace.path).look("status", "--porcelain=v1", "-z", "--no-renames")
+    return clone.workspace.head is None or bool(status.stdout)
 
 
 def _main_remote(clone: Clone) -> str | None:

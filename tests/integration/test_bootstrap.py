@@ -45,6 +45,7 @@ class Town:
         self.key = tmp_path / "key"
         self.key.write_text(KEY)
         self.key.chmod(0o600)
+        self.prompt = "fix it"
         self.daemon: dict[str, Any] = {}
         self.repos: dict[str, Any] = {}
 
@@ -59,7 +60,7 @@ class Town:
             repos=self.repos,
         )
         resolver = Resolver(configuration, self.state)
-        return await resolver.resolve("hello", branch, "fix @/etc/hostname", person, **options)
+        return await resolver.resolve("hello", branch, self.prompt, person, **options)
 
     def cloning(self, path: Path | None = None) -> Reply:
         return use(
@@ -92,6 +93,9 @@ async def test_model_finds_the_repository_and_the_human_confirms(
 ) -> None:
     other = make_clone(town.remote, town.projects / "other")
     git(other, "remote", "set-url", "origin", "https://me:geheim@example.org/me/other.git")
+    note = town.projects.parent / "note"
+    note.write_text("the contents of a file")
+    town.prompt = f"fix what @{note} says"
     person = Person("yes")
     async with scripted(monkeypatch, [town.cloning(), READY]) as api:
         workspace = await town.resolve(person)
@@ -109,7 +113,8 @@ async def test_model_finds_the_repository_and_the_human_confirms(
     assert f"Put the clone at: {town.clone}" in asked
     assert "- other: https://…@example.org/me/other.git" in asked
     assert "geheim" not in json.dumps(first.body)
-    assert '"fix @/etc/hostname"' in asked
+    assert f'"fix what @{note} says"' in asked
+    assert "the contents of a file" not in json.dumps(first.body)
     # From now on it is there: neither a model nor a question.
     again = Person()
     assert await town.resolve(again, model_allowed=False) == workspace
@@ -210,6 +215,7 @@ async def test_link_to_a_place_outside_is_not_accepted(
         with pytest.raises(WorkspaceError):
             await town.resolve(person)
     assert "symbolic link" in person.questions[0][0]
+    assert not town.clone.is_symlink()
 
 
 @pytest.mark.attack
@@ -281,6 +287,20 @@ async def test_cost_limit_is_the_smaller_one(town: Town, monkeypatch: pytest.Mon
     assert "cost limit" in person.questions[0][0]
     assert len(api.requests) == 2
     assert person.costs[0][0] == pytest.approx(0.0025)
+
+
+@pytest.mark.fault
+async def test_clone_that_a_limit_cut_short_is_not_worked_in(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.daemon = {"bootstrap_max_turns": 1}
+    command = f"git clone -q {town.remote} {town.clone}; rm {town.clone}/README"
+    person = Person("cancel")
+    async with scripted(monkeypatch, lambda _call: use("Bash", command=command)):
+        with pytest.raises(WorkspaceError):
+            await town.resolve(person)
+    assert "turn limit, and the clone is not complete" in person.questions[0][0]
+    assert not town.clone.exists()
 
 
 async def test_nothing_left_to_spend_asks_the_human_at_once(

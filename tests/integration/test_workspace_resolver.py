@@ -425,6 +425,13 @@ async def test_file_in_place_of_the_project_is_named(town: Town) -> None:
         await town.resolve(Person())
 
 
+@pytest.mark.fault
+async def test_state_that_can_not_be_written_is_a_sentence(town: Town) -> None:
+    (town.tmp_path / "state").write_text("a file where a directory belongs")
+    with pytest.raises(WorkspaceError, match="mend it and ask again"):
+        await town.resolve(Person("cancel"), project="other")
+
+
 # -- the human instead of a model
 
 
