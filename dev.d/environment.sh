@@ -54,6 +54,11 @@ make_environment() {
     # The checkout itself as a plain path entry, so that a new module is there at once.
     "${pip[@]}" install --no-deps --no-build-isolation --config-settings editable_mode=compat \
         --editable "$root" || fail "the project itself could not be installed (see above)."
+    # setuptools' path entry knows one root; the broker's packages have another.
+    "$venv/bin/python" - "$root/broker" <<'END'
+import pathlib, sys, sysconfig
+(pathlib.Path(sysconfig.get_path("purelib")) / "nuketown-broker.pth").write_text(sys.argv[1] + "\n")
+END
     echo "$1" >"$venv/.stamp"
 }
 

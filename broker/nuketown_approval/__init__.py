@@ -1,0 +1,1 @@
+"""What asking and answering sides share: request, digests, verdict, stanzas, lines. No policy."""

@@ -1,0 +1,1 @@
+"""The human's side: intake, policy, channels, verdicts, grants, audit."""
