@@ -34,6 +34,8 @@ class Notes:
     waits: list[str | None] = field(default_factory=list)
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     answers: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    silence: str | None = None
+    """Why nobody answers."""
     sent: list[tuple[str, str]] = field(default_factory=list)
     costs: list[tuple[float, int]] = field(default_factory=list)
 
@@ -48,6 +50,8 @@ class Notes:
 
     async def ask_human(self, question: str, choices: tuple[str, ...] = ()) -> str:
         self.asked.append((question, choices))
+        if self.silence:
+            raise SessionError(self.silence)
         return await self.answers.get()
 
     async def message_agent(self, agent: str, text: str) -> None:

@@ -47,6 +47,7 @@ CONTINUE = (
 _NOT_OFFERED = ["CronCreate", "ScheduleWakeup", "EnterWorktree"]
 _BUFFER_BYTES = 64 * 1024 * 1024
 _QUESTION_MARGIN_S = 60.0
+_LONGEST_WAIT_S = 900_000.0  # the harness reads nine digits of milliseconds
 _log = structlog.get_logger(__name__)
 
 
@@ -78,6 +79,8 @@ class HeadlessSession:
         last_words: deque[str] = deque(maxlen=5)
         options = await self._options(job, opening, observer)
         async with connected(options, session_id=job.session_id, last_words=last_words) as client:
+            if control.stop.is_set():
+                return SessionResult(Outcome.STOPPED, "Stopped before it began.", job.session_id)
             await asyncio.to_thread(self._mark_sent, job)
             run = HeadlessRun(job, control, observer, client, Spending(opening.counted_usd))
             run.last_words = last_words
@@ -141,8 +144,9 @@ class HeadlessSession:
 
     def _environment(self, job: SessionJob) -> dict[str, str]:
         # While ask_human waits for a person the harness must neither give the tool up nor go on
-        # without its answer.
-        wait_s = self._configuration.daemon.session.question_timeout + _QUESTION_MARGIN_S
+        # without its answer. The limits that count are the question's own and the session's.
+        asked_s = self._configuration.daemon.session.question_timeout + _QUESTION_MARGIN_S
+        wait_s = min(max(asked_s, job.timeout_s), _LONGEST_WAIT_S)
         return {
             "NUKETOWN_TASK": str(job.task_id),
             "MCP_TOOL_TIMEOUT": str(int(wait_s * 1000)),

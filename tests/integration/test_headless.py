@@ -171,6 +171,17 @@ async def test_person_is_asked_and_answers_late(harness, control, notes, monkeyp
     assert notes.progressed == ["Blue it is."]
 
 
+async def test_nobody_answers(harness, control, notes, monkeypatch):
+    notes.silence = "Nobody answered within an hour."
+    script = [use("mcp__nuketown__ask_human", question="Shall I?"), say("I left it as it was.")]
+    async with MessagesApi(script, api_key=KEY) as api:
+        point_at(api, monkeypatch)
+        result = await harness.session().run(harness.job("ask"), control, notes)
+    assert (result.outcome, result.text) == (Outcome.FINISHED, "I left it as it was.")
+    assert api.requests[1].last_tool_result == "Nobody answered within an hour."
+    assert notes.waits == ["an answer", None]
+
+
 async def test_harness_waits_longer_than_a_person_is_given(
     harness, control, notes, monkeypatch, eventually
 ):

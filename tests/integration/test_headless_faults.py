@@ -124,6 +124,19 @@ async def test_stopped(harness, control, notes, monkeypatch, eventually):
     assert processes_of(job.session_id) == []
 
 
+async def test_stopped_before_it_began(harness, control, notes, monkeypatch):
+    control.stop.set()
+    async with MessagesApi([say("never")], api_key=KEY) as api:
+        point_at(api, monkeypatch)
+        job = harness.job("go")
+        result = await harness.session().run(job, control, notes)
+        assert result.outcome is Outcome.STOPPED
+        assert not api.requests
+        control.stop.clear()
+        again = harness.job("go", session_id=job.session_id, recover=True)
+        assert (await harness.session().run(again, control, notes)).text == "never"
+
+
 async def test_stopped_while_a_person_is_asked(harness, control, notes, monkeypatch, eventually):
     script = [use("mcp__nuketown__ask_human", question="Shall I?")]
     async with MessagesApi(script, api_key=KEY) as api:
