@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from pathlib import Path
 
 from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.errors import SessionError, WorkspaceError
-from nuketown_daemon.session.leftovers import end_leftovers
 from nuketown_daemon.task import check_branch_name, check_project_name
 from nuketown_daemon.workspace.bootstrap import Bootstrap, Finding, Wanted
 from nuketown_daemon.workspace.branch import BranchSwitch
-from nuketown_daemon.workspace.clone import Clone, look_at, new_clone, put_in_place, set_aside
+from nuketown_daemon.workspace.clone import Clone, look_at, new_clone, put_in_place
 from nuketown_daemon.workspace.contract import PreparationObserver, Workspace
-from nuketown_daemon.workspace.git import Git, safe_line
+from nuketown_daemon.workspace.git import safe_line
 from nuketown_daemon.workspace.question import CANCEL, choose, chosen
 from nuketown_daemon.workspace.remotes import KnownRemotes, agreeing_remote, url_in
+from nuketown_daemon.workspace.verification import (
+    NOTHING,
+    Job,
+    Verification,
+    is_ready,
+    look_again,
+    main_remote,
+    main_url,
+)
 
 _QUESTIONS = 3
 """Times the human is asked where a project is. An answer without a remote lets the model look
 again, within the same limits."""
-_NOTHING = "nothing was found"
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One call of :meth:`Resolver.resolve`."""
-
-    project: str
-    path: Path
-    branch: str | None
-    """The branch asked for, else the configured one."""
-    asked_branch: str | None
-    url: str | None
-    """The configured remote."""
-    prompt: str
-    observer: PreparationObserver
 
 
 class Resolver:
@@ -81,12 +72,11 @@ class Resolver:
         """
         job = self._job(project, branch, prompt, observer)
         try:
-            marker = self._marker(job)
-            if marker.exists():
-                await end_leftovers(marker.read_text())
+            verification = self._verification(job)
+            await verification.end_interrupted()
             clone = await look_at(job.path, with_remotes=job.url is not None)
-            if clone is not None and _is_ready(clone, job):
-                await self._check_interrupted(job)
+            if clone is not None and is_ready(clone, job):
+                await verification.check_interrupted()
                 return clone.workspace
             if not model_allowed:
                 raise WorkspaceError(_not_ready(job, clone))
@@ -102,7 +92,7 @@ class Resolver:
 
     def _job(
         self, project: str, branch: str | None, prompt: str, observer: PreparationObserver
-    ) -> _Job:
+    ) -> Job:
         try:
             check_project_name(project)
             if branch is not None:
@@ -110,7 +100,7 @@ class Resolver:
         except ValueError as exc:
             raise WorkspaceError(str(exc)) from exc
         repo = self._configuration.repos.get(project)
-        return _Job(
+        return Job(
             project=project,
             path=self._configuration.projects_dir.resolve() / project,
             branch=branch or (repo.branch if repo else None),
@@ -120,48 +110,26 @@ class Resolver:
             observer=observer,
         )
 
-    def _marker(self, job: _Job) -> Path:
-        """Exists from before a bootstrap until its clone is confirmed, across restarts.
-
-        It holds the mark of the bootstrap's processes.
-        """
-        return self._state_directory / "unconfirmed" / job.project
+    def _verification(self, job: Job) -> Verification:
+        return Verification(job, self._state_directory)
 
     # -- a clone is there
 
-    async def _correct(self, job: _Job) -> Workspace:
+    async def _correct(self, job: Job) -> Workspace:
         """Bring the clone to where the job wants it; the human decides what is not obvious."""
-        await self._check_interrupted(job)
-        clone = await _look_again(job)
+        await self._verification(job).check_interrupted()
+        clone = await look_again(job)
         if job.url is not None and agreeing_remote(clone.remotes, job.url) is None:
             await self._accept_remote(job, clone)
         if job.branch is not None and clone.workspace.branch != job.branch:
             await self._switch(job, clone, job.path)
-            clone = await _look_again(job)
+            clone = await look_again(job)
             if clone.workspace.branch != job.branch:
                 raise WorkspaceError(f"{job.path} is still not on {job.branch}: look at it there.")
         return clone.workspace
 
-    async def _check_interrupted(self, job: _Job) -> None:
-        """Let no clone through that a bootstrap was making when the daemon went down.
-
-        Nothing is moved away here: somebody may have made or used the clone since.
-        """
-        marker = self._marker(job)
-        if not marker.exists():
-            return
-        clone = await _look_again(job)
-        if await _is_incomplete(clone):
-            raise WorkspaceError(
-                f"{job.path} may be an unfinished clone, because preparing it was interrupted: "
-                f"move it away and ask again, or if it is good, remove {marker}."
-            )
-        url = safe_line(_main_url(clone) or "nothing, it has no remote")
-        if not await self._confirmed(job, url):
-            raise WorkspaceError(f"{job.path} is a clone of {url}: move it away and ask again.")
-
-    async def _accept_remote(self, job: _Job, clone: Clone) -> None:
-        theirs = safe_line(_main_url(clone) or "no remote at all")
+    async def _accept_remote(self, job: Job, clone: Clone) -> None:
+        theirs = safe_line(main_url(clone) or "no remote at all")
         await choose(
             job.observer,
             f"{job.path} is a clone of {theirs}, but {job.project} is configured as "
@@ -170,14 +138,14 @@ class Resolver:
             cancelled=f"{job.path} is a clone of {theirs}: move it away, or correct repos.toml.",
         )
 
-    async def _switch(self, job: _Job, clone: Clone, path: Path, *, fresh: bool = False) -> None:
+    async def _switch(self, job: Job, clone: Clone, path: Path, *, fresh: bool = False) -> None:
         assert job.branch is not None
         remote = agreeing_remote(clone.remotes, job.url) if job.url else None
         repo = self._configuration.repos.get(job.project)
         switch = BranchSwitch(
             path=path,
             branch=job.branch,
-            remote=remote or _main_remote(clone),
+            remote=remote or main_remote(clone),
             default_branch=repo.branch if repo else None,
             observer=job.observer,
             fresh=fresh,
@@ -186,7 +154,7 @@ class Resolver:
 
     # -- nothing is there
 
-    async def _obtain(self, job: _Job, max_cost_usd: float | None) -> Workspace:
+    async def _obtain(self, job: Job, max_cost_usd: float | None) -> Workspace:
         failure = None
         if job.url is not None:
             try:
@@ -199,7 +167,7 @@ class Resolver:
         )
         return await self._search(job, bootstrap, failure)
 
-    async def _clone(self, job: _Job, url: str) -> Workspace:
+    async def _clone(self, job: Job, url: str) -> Workspace:
         await job.observer.progress(f"Cloning {safe_line(url)}")
         async with new_clone(url, job.path.parent) as temporary:
             clone = await look_at(temporary, with_remotes=True)
@@ -208,18 +176,18 @@ class Resolver:
             if job.branch is not None and clone.workspace.branch != job.branch:
                 await self._switch(job, clone, temporary, fresh=True)
             put_in_place(temporary, job.path)
-        self._marker(job).unlink(missing_ok=True)
-        return (await _look_again(job)).workspace
+        self._verification(job).end()
+        return (await look_again(job)).workspace
 
-    async def _search(self, job: _Job, bootstrap: Bootstrap, failure: str | None) -> Workspace:
+    async def _search(self, job: Job, bootstrap: Bootstrap, failure: str | None) -> Workspace:
         """Let the model look, then ask the human, until there is a clone to be used."""
         answers: tuple[str, ...] = ()
         finding = await self._look_with_model(job, bootstrap, failure, answers)
         for _ in range(_QUESTIONS):
-            problem = await self._use_found(job, finding)
+            problem = await self._verification(job).use_found(finding)
             if problem is None:
                 return await self._correct(job)
-            reason = problem if problem != _NOTHING else finding.question or failure or problem
+            reason = problem if problem != NOTHING else finding.question or failure or problem
             answer = await self._ask(job, finding.candidates, reason)
             url = url_in(answer)
             if url is not None:
@@ -241,56 +209,16 @@ class Resolver:
         )
 
     async def _look_with_model(
-        self, job: _Job, bootstrap: Bootstrap, failure: str | None, answers: tuple[str, ...]
+        self, job: Job, bootstrap: Bootstrap, failure: str | None, answers: tuple[str, ...]
     ) -> Finding:
-        marker = self._marker(job)
         job.path.parent.mkdir(parents=True, exist_ok=True)
-        marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        marker.write_text(bootstrap.mark)
+        self._verification(job).begin(bootstrap.mark)
         remotes = await self._known.discover()
         return await bootstrap.run(
             Wanted(job.project, job.branch, job.prompt, remotes, failure, answers)
         )
 
-    async def _use_found(self, job: _Job, finding: Finding) -> str | None:
-        """Verify what the model left; None: it is a clone to be used, else what is wrong with it.
-
-        What is no clone, not the configured one, or not what the human wants is taken away: there
-        was nothing at its place before.
-        """
-        try:
-            problem = await self._problem(job, finding)
-        except WorkspaceError as exc:
-            problem = str(exc)
-        if problem is not None:
-            set_aside(job.path)
-            self._marker(job).unlink(missing_ok=True)
-        return problem
-
-    async def _problem(self, job: _Job, finding: Finding) -> str | None:
-        clone = await look_at(job.path, with_remotes=True)
-        if clone is None:
-            return _NOTHING
-        # A limit may have ended the model, and git, in the middle of the clone.
-        if finding.question is not None and await _is_incomplete(clone):
-            return f"{finding.question}, and the clone is not complete"
-        url = safe_line(_main_url(clone) or "a repository without a remote")
-        agrees = job.url is None or agreeing_remote(clone.remotes, job.url) is not None
-        if agrees and await self._confirmed(job, url):
-            return None
-        return f"what I found, {url}, is another one"
-
-    async def _confirmed(self, job: _Job, url: str) -> bool:
-        """Show the human a remote that the model chose; a configured one needs no answer."""
-        if job.url is None:
-            question = f"I found {job.project} at {url}. Shall I work on that?"
-            answer = await job.observer.ask_human(question, ("yes", "no"))
-            if chosen(answer, ("yes", "no")) != "yes":
-                return False
-        self._marker(job).unlink(missing_ok=True)
-        return True
-
-    async def _ask(self, job: _Job, found: tuple[str, ...], reason: str) -> str:
+    async def _ask(self, job: Job, found: tuple[str, ...], reason: str) -> str:
         known = self.known_projects().keys() - {job.project}
         similar = difflib.get_close_matches(job.project, known, n=3)
         offered = (*dict.fromkeys((*found, *similar)), CANCEL)
@@ -305,36 +233,9 @@ class Resolver:
         return answer
 
 
-def _is_ready(clone: Clone, job: _Job) -> bool:
-    if job.branch is not None and clone.workspace.branch != job.branch:
-        return False
-    return job.url is None or agreeing_remote(clone.remotes, job.url) is not None
-
-
-def _not_ready(job: _Job, clone: Clone | None) -> str:
+def _not_ready(job: Job, clone: Clone | None) -> str:
     state = "is not there" if clone is None else "is not as it should be (remote or branch)"
     return (
         f"{job.path} {state}; preparing it was interrupted, and it is not begun again by itself: "
         "ask again with retry."
     )
-
-
-async def _look_again(job: _Job) -> Clone:
-    clone = await look_at(job.path, with_remotes=True)
-    if clone is None:
-        raise WorkspaceError(f"{job.path} has gone away: ask again.")
-    return clone
-
-
-async def _is_incomplete(clone: Clone) -> bool:
-    status = await Git(clone.workspace.path).look("status", "--porcelain=v1", "-z", "--no-renames")
-    return clone.workspace.head is None or bool(status.stdout)
-
-
-def _main_remote(clone: Clone) -> str | None:
-    return "origin" if "origin" in clone.remotes else next(iter(clone.remotes), None)
-
-
-def _main_url(clone: Clone) -> str | None:
-    name = _main_remote(clone)
-    return None if name is None else clone.remotes[name]

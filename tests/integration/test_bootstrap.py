@@ -436,7 +436,7 @@ async def test_unfinished_clone_of_a_killed_daemon_is_not_worked_in(town: Town) 
     marker = town.state / "unconfirmed" / "hello"
     marker.parent.mkdir(parents=True)
     marker.write_text("0b5e-mark")
-    with pytest.raises(WorkspaceError, match="may be an unfinished clone"):
+    with pytest.raises(WorkspaceError, match="may be unfinished"):
         await town.resolve(Person("yes"))
     assert town.clone.exists()
 
