@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+import psutil  # type: ignore[import-untyped]
 import tomli_w
 
 from nuketown_daemon.errors import NuketownError
@@ -25,7 +27,11 @@ OWNER = "josh"
 _READY_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 20.0
 _README = "# hello\n\nA repository to try things in.\n"
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR", "VIRTUAL_ENV")
+_INHERITED = (
+    "PATH", "LANG", "LC_ALL", "TZ", "TERM", "VIRTUAL_ENV",
+    "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+    "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
+)  # fmt: skip
 """What the agent's processes get of this environment; no key, no socket, no bus of the caller."""
 
 
@@ -59,7 +65,8 @@ class Town:
         self.log = directory / "daemon.log"
         self.server = server or Prosody(directory / "prosody")
         self.daemon: subprocess.Popen[bytes] | None = None
-        self.passwords = {AGENT: "of ada", OWNER: "of josh"}
+        # Other users of the machine reach the server too; whoever is the owner commands the agent.
+        self.passwords = {name: secrets.token_urlsafe(24) for name in (AGENT, OWNER)}
         self._api_url = api_url
         self._api_key = api_key
         self._daemon_settings = dict(daemon or {})
@@ -96,6 +103,7 @@ class Town:
             "SHELL": "/bin/sh",
             "XDG_RUNTIME_DIR": str(self.directory / "run"),
             "TMUX_TMPDIR": str(self.directory / "run"),
+            "TMPDIR": str(self.directory / "tmp"),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
         if self._api_url is not None:
@@ -122,13 +130,13 @@ class Town:
         (self.configuration / f"{name}.toml").write_text(tomli_w.dumps(dict(values)))
 
     def _write_home(self) -> None:
-        for path in (self.configuration, self.home / "projects", self.directory / "run"):
+        for path in (self.configuration, self.home / "projects"):
             path.mkdir(parents=True, exist_ok=True)
-        (self.directory / "run").chmod(0o700)
-        secrets = self.directory / "secrets"
-        secrets.mkdir(mode=0o700, exist_ok=True)
+        for name in ("run", "tmp", "secrets"):
+            (self.directory / name).mkdir(mode=0o700, exist_ok=True)
+        private = self.directory / "secrets"
         for name, value in (("email-password", self.passwords[AGENT]), ("api-key", self._api_key)):
-            path = secrets / name
+            path = private / name
             path.touch(mode=0o600)
             path.write_text(value + "\n")
         self.write_settings(
@@ -138,13 +146,13 @@ class Town:
         )  # fmt: skip
         self.write_settings(
             "xmpp",
-            {"jid": self.agent, "password_file": str(secrets / "email-password"),
+            {"jid": self.agent, "password_file": str(private / "email-password"),
              "owners": [self.owner], "host": HOST, "port": self._xmpp_port or self.server.port,
              "tls": "off-loopback-only"},
         )  # fmt: skip
         self.write_settings("repos", {"hello": {"url": str(self.origin)}})
         self.write_settings(
-            "daemon", {"api_key_file": str(secrets / "api-key"), **self._daemon_settings}
+            "daemon", {"api_key_file": str(private / "api-key"), **self._daemon_settings}
         )
         (self.home / ".gitconfig").write_text(
             f"[user]\n\tname = {AGENT}\n\temail = {self.agent}\n[init]\n\tdefaultBranch = main\n"
@@ -186,11 +194,14 @@ class Town:
                 [sys.executable, "-m", "nuketown_daemon"], cwd=self.home, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        async with asyncio.timeout(_READY_TIMEOUT_S):
-            while not await self._listens():
-                if self.daemon.poll() is not None:
-                    raise NuketownError(f"the daemon ended: {self.log_tail()}")
-                await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                while not await self._listens():
+                    if self.daemon.poll() is not None:
+                        raise NuketownError(f"the daemon ended: {self.log_tail()}")
+                    await asyncio.sleep(0.02)
+        except TimeoutError as exc:
+            raise NuketownError(f"the daemon does not get ready: {self.log_tail()}") from exc
 
     async def _listens(self) -> bool:
         try:
@@ -229,9 +240,27 @@ class Town:
             self.daemon = None
 
     async def _end_tmux(self) -> None:
-        with suppress(FileNotFoundError):
+        """End the agent's tmux server and wait for what ran in it: it writes to the home."""
+        found = await self._tmux("display-message", "-p", "#{pid}")
+        if not found.isdigit():
+            return
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(int(found))
+            inhabitants = [server, *server.children(recursive=True)]
+            await self._tmux("kill-server")
+            _, left = await asyncio.to_thread(psutil.wait_procs, inhabitants, _STOP_TIMEOUT_S / 4)
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            await asyncio.to_thread(psutil.wait_procs, left, _STOP_TIMEOUT_S / 4)
+
+    async def _tmux(self, *arguments: str) -> str:
+        try:
             process = await asyncio.create_subprocess_exec(
-                "tmux", "-L", f"portal-{AGENT}", "kill-server", env=self.environment,
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+                "tmux", "-L", f"portal-{AGENT}", *arguments, env=self.environment,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-            await process.wait()
+        except FileNotFoundError:
+            return ""
+        output, _ = await process.communicate()
+        return output.decode(errors="replace").strip()

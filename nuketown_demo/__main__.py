@@ -1,0 +1,84 @@
+"""``./dev demo``: arguments, and the exit code."""
+
+from __future__ import annotations
+
+import signal
+
+# While nothing is started, Ctrl-C just ends the interpreter; interruption.py takes over then.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import argparse  # noqa: E402
+import asyncio  # noqa: E402
+import io  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+
+from nuketown_daemon.errors import NuketownError  # noqa: E402
+from nuketown_demo.interruption import interruptible  # noqa: E402
+
+_DESCRIPTION = """\
+A throw-away town on this machine: a chat server on loopback, the agent ada with a sample
+repository, and her owner's chat in this terminal. Ctrl-C leaves nothing behind.
+"""
+_EPILOG = """\
+ANTHROPIC_API_KEY (and ANTHROPIC_BASE_URL) make the model real; without a key a script answers.
+Exit status of --check: 0 if the commit exists and the summary came, else 1.
+"""
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./dev demo",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="run the README's conversation unattended"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="(of ./dev) install what is missing without asking"
+    )
+    return parser.parse_args(argv)
+
+
+async def _run(*, check: bool) -> int:
+    # Only now: what these import takes a while, and an interruption is already provided for.
+    from nuketown_demo.model_choice import choose  # noqa: PLC0415
+    from nuketown_demo.opening import check_programs  # noqa: PLC0415
+
+    check_programs()
+    model = choose(os.environ)
+    if check:
+        from nuketown_demo.check import check as conversation  # noqa: PLC0415
+    else:
+        from nuketown_demo.terminal_chat import chat as conversation  # noqa: PLC0415
+    return await conversation(model)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demonstration; an error is one sentence."""
+    arguments = _arguments(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    # The library's warnings about a server that goes away are no news here.
+    logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(interruptible(_run(check=arguments.check)))
+    except NuketownError as exc:
+        sys.stderr.write(f"demo: {exc}\n")
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output is gone; nor can the interpreter flush it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as exc:
+        sys.stderr.write(f"demo: this machine refuses: {exc}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The owner's chat in a terminal: a prompt line, and above it what is said as it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.styles import Style
+
+from nuketown_daemon.errors import NuketownError
+from nuketown_demo.check import REQUEST
+from nuketown_demo.model_choice import ModelChoice
+from nuketown_demo.narration import plain
+from nuketown_demo.opening import OpenTown, opened
+from nuketown_demo.owner import Said, Seen
+from nuketown_demo.town import AGENT, OWNER
+
+_DOT = {"chat": "ansigreen", "dnd": "ansired", "away": "ansiyellow", "offline": "ansibrightblack"}
+_DIM = "ansibrightblack"
+_HELP = f"""\
+  type, then Enter   {REQUEST}
+                     also: help, status, queue, cancel, stop, cost
+  /help              this text again
+  /quit              leave (Ctrl-C and Ctrl-D too); nothing of the town is left behind"""
+
+
+async def chat(model: ModelChoice) -> int:
+    """Open a town and chat in it until the person leaves.
+
+    :raises NuketownError: there is no terminal, or a part of the town does not start or ended
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise NuketownError("the chat needs a terminal; `./dev demo --check` runs without one.")
+    sys.stdout.write(f"{model.sentence}\nOpening the town …\n")
+    async with opened(model) as place:
+        try:
+            await TerminalChat(place).run()
+        finally:
+            sys.stdout.write("Closing the town …\n")
+            sys.stdout.flush()
+    return 0
+
+
+class TerminalChat:
+    """The conversation with the agent of ``place``."""
+
+    def __init__(self, place: OpenTown) -> None:
+        self._place = place
+        self._session: PromptSession[str] = PromptSession(
+            style=Style.from_dict({"bottom-toolbar": "noreverse"}), reserve_space_for_menu=0
+        )
+        self._last_id: str | None = None
+        self._corrected: str | None = None
+        """Newest text of the last message, once it was corrected: shown in place."""
+
+    async def run(self) -> None:
+        """Chat until the person leaves.
+
+        :raises NuketownError: the connection is gone
+        """
+        self._introduce()
+        with patch_stdout():
+            listener = asyncio.create_task(self._listen())
+            typist = asyncio.create_task(self._type())
+            try:
+                done, _ = await asyncio.wait(
+                    {listener, typist}, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                for task in (listener, typist):
+                    task.cancel()
+                await asyncio.gather(listener, typist, return_exceptions=True)
+            for task in done:
+                task.result()
+
+    def _introduce(self) -> None:
+        town = self._place.town
+        home, log, attach = town.home, town.log, self._place.attach_command
+        sys.stdout.write(f"""
+This is {OWNER}'s chat with {AGENT}, an agent on this machine.
+{_HELP}
+  in another terminal
+    {AGENT}'s home         {home}
+    {AGENT}'s log          tail -f {log}
+    her sessions       {attach}
+                       (after: {AGENT}, work on hello interactive -- …)
+
+""")
+
+    async def _type(self) -> None:
+        while True:
+            try:
+                # Signals are interruption.py's; in the line editor Ctrl-C is a key.
+                text = await self._session.prompt_async(
+                    self._prompt, bottom_toolbar=self._toolbar, handle_sigint=False
+                )
+            except (EOFError, KeyboardInterrupt):
+                return
+            match text.strip():
+                case "":
+                    pass
+                case "/quit" | "/exit":
+                    return
+                case "/help" | "/?":
+                    self._print([("", _HELP)])
+                case command if command.startswith("/"):
+                    self._print([("", f"  There is no command {plain(command)}; try /help.")])
+                case words:
+                    self._place.owner.say(words)
+
+    async def _listen(self) -> None:
+        while True:
+            match await self._place.owner.next():
+                case Said() as said:
+                    self._show(said)
+                case Seen() as seen:
+                    self._settle()
+                    self._print([(_DIM, f"{self._clock()} "), *_presence(seen)])
+            self._session.app.invalidate()
+
+    def _show(self, said: Said) -> None:
+        """Print a message; a correction of the last one changes above the prompt line instead."""
+        if said.corrects is not None and said.corrects == self._last_id:
+            self._corrected = said.body
+            return
+        self._settle()
+        self._last_id = said.message_id
+        self._print([(_DIM, f"{self._clock()} "), *_words(said.sender, said.body)])
+
+    def _settle(self) -> None:
+        """What was corrected goes into the scrollback as it was last."""
+        if self._corrected is not None:
+            self._print(
+                [(_DIM, f"{self._clock()} "), *_words(AGENT, self._corrected, corrected=True)]
+            )
+            self._corrected = None
+
+    def _prompt(self) -> StyleAndTextTuples:
+        above: StyleAndTextTuples = []
+        if self._corrected is not None:
+            above = [*_words(AGENT, self._corrected, corrected=True), ("", "\n")]
+        return [*above, ("bold", f"{OWNER}> ")]
+
+    def _toolbar(self) -> StyleAndTextTuples:
+        line: StyleAndTextTuples = []
+        for seen in self._place.owner.roster_presence.values():
+            line += [*_presence(seen), ("", "   ")]
+        return line
+
+    @staticmethod
+    def _clock() -> str:
+        return time.strftime("%H:%M:%S")
+
+    @staticmethod
+    def _print(fragments: StyleAndTextTuples) -> None:
+        print_formatted_text(FormattedText(fragments))
+
+
+def _words(sender: str, body: str, *, corrected: bool = False) -> StyleAndTextTuples:
+    name = sender.partition("@")[0]
+    text = plain(body).replace("\n", "\n    ")
+    mark: StyleAndTextTuples = [(_DIM, "↻ ")] if corrected else []
+    return [("ansicyan bold", f"{plain(name)}> "), *mark, ("", text)]
+
+
+def _presence(seen: Seen) -> StyleAndTextTuples:
+    before, dot, after = plain(str(seen)).partition("○" if seen.show == "offline" else "●")
+    return [("", before), (_DOT.get(seen.show, "ansigreen"), dot), ("", after)]
