@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import time
@@ -43,6 +44,11 @@ async def daemon(harness, job):
 async def recover(harness, control, notes, job):
     again = harness.job(job.prompt, session_id=job.session_id, recover=True, resume=job.resume)
     return await harness.session().run(again, control, notes)
+
+
+def prompt_is_written(harness, job):
+    transcripts = (harness.workspace.parent / "claude" / "projects").glob(f"*/{job.session_id}.*")
+    return any(re.search(r'"type": ?"user"', path.read_text()) for path in transcripts)
 
 
 async def test_killed_before_the_prompt_was_sent(
@@ -88,8 +94,7 @@ async def test_killed_while_the_model_answered(harness, control, notes, monkeypa
         point_at(api, monkeypatch)
         async with daemon(harness, job):
             await eventually(lambda: api.requests)
-            transcripts = harness.workspace.parent / "claude" / "projects"
-            await eventually(lambda: list(transcripts.glob(f"*/{job.session_id}.jsonl")))
+            await eventually(lambda: prompt_is_written(harness, job))
         result = await recover(harness, control, notes, job)
     assert result.outcome is Outcome.FINISHED
     assert api.requests[1].user_texts[-1].strip() == CONTINUE
