@@ -59,6 +59,9 @@ class Notes:
             raise SessionError(f"{agent} is not a peer.")
         self.sent.append((agent, text))
 
+    async def steered(self) -> None:
+        """Nothing to keep here: the journal's tests look at that."""
+
     async def spent(self, cost_usd: float, turns: int) -> None:
         self.costs.append((cost_usd, turns))
 

@@ -45,6 +45,9 @@ class Observer:
     async def message_agent(self, agent: str, text: str) -> None:  # noqa: ARG002
         raise AssertionError(agent)
 
+    async def steered(self) -> None:
+        """Nothing to keep here: the journal's tests look at that."""
+
     async def spent(self, cost_usd: float, turns: int) -> None:  # noqa: ARG002
         self.turns = turns
 

@@ -36,6 +36,10 @@ _ENTER_AGAIN_S = 2.0
 _ENTERS = 3
 _NOT_TAKEN_S = 30.0
 _INTERRUPT_S = 5.0
+_NOT_TAKEN = (
+    "The daemon was restarted while the task was handed over, and Claude Code did not take it up: "
+    "retry it."
+)
 
 
 class Attendance:
@@ -98,6 +102,7 @@ class Attendance:
         while not self._control.steering.empty():
             self._conversation.waiting.append(as_prompt(self._control.steering.get_nowait()))
             await self._save(self._conversation)
+            await self._observer.steered()
 
     # What happens
 
@@ -137,6 +142,8 @@ class Attendance:
                 return await self._result(Outcome.FAILED, self._why_gone())
         if over and not (conversation.waiting and self.alive()):
             return await self._turn_result()
+        if await self._never_taken():
+            return await self._result(Outcome.LOST, _NOT_TAKEN)
         if self._control.stop.is_set():
             await self._interrupt()
             return await self._result(Outcome.STOPPED, "Stopped.")
@@ -145,6 +152,15 @@ class Attendance:
             text = f"Stopped after {self._job.timeout_s / 3600:.1f} hours, the limit for a task."
             return await self._result(Outcome.TIMED_OUT, text)
         return None
+
+    async def _never_taken(self) -> bool:
+        """Did the daemon go down just when it sent the text? It is not sent a second time."""
+        return (
+            self._job.recover
+            and self._conversation.turn is Turn.SENT
+            and time.monotonic() - self._sent_at > _NOT_TAKEN_S
+            and await self._status() == "idle"
+        )
 
     async def _turn_result(self) -> SessionResult:
         conversation = self._conversation

@@ -130,6 +130,7 @@ class HeadlessRun:
             # A harness that is gone is noticed, and told of, where its messages are read.
             with contextlib.suppress(sdk.ClaudeSDKError):
                 await self._send(text, str(uuid.uuid4()))
+                await self._observer.steered()
 
     async def _send(self, text: str, message_id: str) -> None:
         self._unanswered.add(message_id)
