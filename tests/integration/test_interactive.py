@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from interactive_town import API_KEY, Town, town
 from nuketown_daemon.control.contract import HookReport
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session.contract import Outcome, SessionJob, SessionResult
+from nuketown_daemon.session.conversation import ConversationStore
 from nuketown_daemon.session.interactive import InteractiveSession
 from nuketown_demo.turns import Failure, ModelCall, Reply, say, use
 
@@ -358,6 +360,46 @@ async def test_a_session_that_went_with_the_daemon_is_lost(make_town, eventually
     await eventually(lambda: not Path(f"/proc/{pid}").exists())
     place.again()
     result = await finish(place, job(place, "one", session_id=work.session_id, recover=True))
+    assert result.outcome is Outcome.LOST
+    assert place.prompts() == ["one"]
+
+
+@pytest.mark.fault
+async def test_a_daemon_killed_while_it_started_claude_finds_it(make_town, eventually) -> None:
+    release = asyncio.Event()
+
+    async def script(call: ModelCall) -> Reply:
+        await release.wait()
+        return say("Done.")
+
+    place = await make_town(script)
+    work = job(place, "one " * 5000)  # long, so that the vector comes from a file
+    running = place.run(work)
+    await eventually(place.prompts, timeout_s=20)
+    await _cancelled(running)
+    store = ConversationStore(place.state / "sessions")
+    store.save(replace(store.load()["hello"], pane="", pid=0, started=0, server_pid=0))
+    place.again()
+    recovered = place.run(job(place, work.prompt, session_id=work.session_id, recover=True))
+    release.set()
+    async with asyncio.timeout(20):
+        result = await recovered
+    assert (result.outcome, result.text) == (Outcome.FINISHED, "Done.")
+    assert len(place.prompts()) == 1
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+async def test_what_may_have_been_handed_over_is_not_sent_again(make_town) -> None:
+    place = await make_town([say("First."), say("Never.")])
+    await finish(place, job(place, "one"))
+    store = ConversationStore(place.state / "sessions")
+    known = store.load()["hello"]
+    known.begin(2, "two")
+    known.hand_over()
+    store.save(known)
+    place.again()
+    result = await finish(place, job(place, "two", task_id=2, recover=True), timeout_s=45)
     assert result.outcome is Outcome.LOST
     assert place.prompts() == ["one"]
 
