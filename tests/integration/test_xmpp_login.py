@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,7 @@ async def test_wrong_password_waits_minutes(prosody_server, account, agent_of):
         agent = await agent_of(prosody_server, password="wrong secret", port=network.port)
         async with agent.running(wait=False) as connection:
             await eventually(lambda: connection.problem)
+            await asyncio.sleep(0.5)  # other failures would be tried again by now
             assert network.connections == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from nuketown_daemon.xmpp.contract import ProgressUpdate
 from nuketown_demo.prosody import Prosody
 from tests.prosody_fixture import Person, eventually, make_account
 from tests.tcp_proxy import TcpProxy
+from tests.xmpp_agent_fixture import QUICK
 
 pytestmark = pytest.mark.fault
 
@@ -56,7 +58,13 @@ async def test_server_killed_again_and_again(tmp_path, agent_of):
 async def test_network_fails_while_a_summary_is_sent(prosody_server, account, agent_of, fault):
     josh = await account("josh")
     async with TcpProxy(prosody_server.port) as network, Person(josh) as owner:
-        agent = await agent_of(prosody_server, owners=(josh.jid,), port=network.port)
+        # Pings are slow here: it is the missing acknowledgement that tells.
+        agent = await agent_of(
+            prosody_server,
+            owners=(josh.jid,),
+            port=network.port,
+            timing=replace(QUICK, ping_s=60),
+        )
         async with agent.running() as connection:
             await agent.say(josh.jid, "0")
             await agent.outbox_empties()

@@ -6,7 +6,8 @@ import pytest
 
 from nuketown_daemon.presence import READY, presence_of
 from nuketown_demo.prosody import Prosody
-from tests.prosody_fixture import Person, make_account
+from tests.prosody_fixture import Person, eventually, make_account
+from tests.tcp_proxy import TcpProxy
 
 
 async def befriend(person: Person, jid: str) -> None:
@@ -66,6 +67,25 @@ async def test_presence_is_shown_again_after_the_server_restarts(tmp_path, agent
                 await owner.wait_for(
                     lambda: shows(owner, agent.jid, "away", "Waiting for an answer")
                 )
+
+
+@pytest.mark.fault
+async def test_what_changed_while_the_network_was_away_is_shown_when_the_stream_resumes(
+    prosody_server, account, agent_of
+):
+    josh = await account("josh")
+    async with TcpProxy(prosody_server.port) as network, Person(josh) as owner:
+        agent = await agent_of(prosody_server, owners=(josh.jid,), port=network.port)
+        async with agent.running() as connection:
+            await befriend(owner, agent.jid)
+            session = connection._client.session
+            network.refuse()
+            network.cut()
+            await eventually(lambda: not connection.connected)
+            connection.set_presence(presence_of("fix udev", None))
+            network.refuse(refusing=False)
+            await owner.wait_for(lambda: shows(owner, agent.jid, "dnd", "Working: fix udev"))
+            assert connection._client.session == session
 
 
 async def test_subscription_is_asked_back_so_that_the_agent_sees_its_people(

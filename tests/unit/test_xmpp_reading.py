@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slixmpp.stanza import Message
 
+from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
+from nuketown_daemon.xmpp.archive import Archive, Page
 from nuketown_daemon.xmpp.backoff import Backoff
+from nuketown_daemon.xmpp.client import AgentClient, trust_of
 from nuketown_daemon.xmpp.reading import (
     Trouble,
     archive_result,
@@ -126,6 +129,24 @@ def test_archive_results():
     for bad in (good.replace("queryid='q'", ""), good.replace(FORWARDED, FORWARDED * 2)):
         with pytest.raises(ProtocolError):
             archive_result(message(bad))
+
+
+async def test_an_archive_s_results_come_from_that_archive():
+    settings = Xmpp(jid=OWN, host="127.0.0.1", tls="off-loopback-only")
+    client = AgentClient(
+        settings, Identity(name="ada"), "secret", trust=trust_of(settings), ping_s=60, pong_s=20
+    )
+    archive = Archive(client, answer_s=1)
+    page = Page()
+    archive._open["q"] = (OWN, page)
+    good = f"<result xmlns='urn:xmpp:mam:2' queryid='q' id='7'>{FORWARDED}</result>"
+    for sender in ("josh@example.org", f"{OWN}/other", "example.org"):
+        assert archive.take(message(good, **{"from": sender}))
+    assert archive.take(message(good.replace("'q'", "'other'"), **{"from": OWN}))
+    assert page.results == []
+    assert archive.take(message(good, **{"from": OWN}))
+    assert [r.archive_id for r in page.results] == ["7"]
+    await client.close()
 
 
 @pytest.mark.parametrize("sender", ["", "@@", "a@b@c", "x" * 4000])
