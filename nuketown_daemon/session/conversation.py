@@ -157,7 +157,7 @@ class ConversationStore:
         descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".conversation-")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(conversation), file)
+                file.write(json.dumps(asdict(conversation)))
             Path(name).replace(self._directory / f"{conversation.session}.json")
         except BaseException:
             Path(name).unlink(missing_ok=True)

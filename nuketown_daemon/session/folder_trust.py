@@ -99,7 +99,7 @@ def _replace(file: Path, configuration: dict[str, Any]) -> None:
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".claude-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as new:
-            json.dump(configuration, new, indent=2, ensure_ascii=False)
+            new.write(json.dumps(configuration, ensure_ascii=False))
             os.fchmod(new.fileno(), mode)
         Path(name).replace(file)
     except BaseException:
