@@ -85,7 +85,7 @@ class TcpProxy:
             writer.transport.abort()
             return
         self._writers.add(back)
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # RuntimeError: written to after half_close()
             await asyncio.gather(
                 self._pump(reader, back, self._up), self._pump(there, writer, self._down)
             )
