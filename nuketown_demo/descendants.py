@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from nuketown_daemon.errors import NuketownError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
 SESSION_VARIABLE = "NUKETOWN_SESSION"
 """Name of the variable that marks the processes of a session."""

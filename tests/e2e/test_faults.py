@@ -243,3 +243,25 @@ async def test_a_stranger_gets_one_line_and_reaches_no_model(settle: Settle, vis
     assert all("evil" not in text for call in street.api.requests for text in call.user_texts)
     assert len(street.api.requests) == 1
     assert "evil" not in street.town.log.read_text()
+
+
+async def test_words_to_a_session_survive_the_daemon(
+    settle: Settle, eventually: Eventually
+) -> None:
+    gate = asyncio.Event()
+
+    async def model(call: ModelCall) -> Reply:
+        await gate.wait()
+        heard = any("and the tests" in text for text in call.user_texts)
+        return say("with the tests" if heard else "without the tests")
+
+    street = await settle(model, daemon={"mode": "interactive"})
+    street.say("work on hello -- fix it", thread="T1")
+    await eventually(lambda: len(street.api.requests) == 1, 40)
+    street.say("and the tests", thread="T1")
+    await street.heard("Passed on.")
+    street.town.kill_daemon()
+    await street.town.start_daemon()
+    gate.set()
+    summary = (await street.heard("Done: fix it", 60))["body"]
+    assert "with the tests" in summary
