@@ -12,7 +12,7 @@ import structlog
 from slixmpp import JID
 from slixmpp.stanza import Message
 
-from nuketown_daemon.errors import JournalError, ProtocolError
+from nuketown_daemon.errors import JournalError
 from nuketown_daemon.xmpp.archive import (
     BEGINNING,
     Archive,
@@ -257,6 +257,3 @@ def _speaks(stanza: Message) -> bool:
         and stanza.xml.find("{jabber:client}body") is not None
         and stanza.xml.find("{urn:xmpp:delay}delay") is None
     )
-
-
-__all__ = ["Inbox", "ProtocolError"]
