@@ -16,7 +16,7 @@ import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 
 from nuketown_daemon.errors import NuketownError  # noqa: E402
-from nuketown_demo.interruption import interruptible  # noqa: E402
+from nuketown_demo.interruption import Interruption  # noqa: E402
 
 _DESCRIPTION = """\
 A throw-away town on this machine: a chat server on loopback, the agent ada with a sample
@@ -44,7 +44,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-async def _run(*, check: bool) -> int:
+async def _run(interruption: Interruption, *, check: bool) -> int:
     # Only now: what these import takes a while, and an interruption is already provided for.
     from nuketown_demo.model_choice import choose  # noqa: PLC0415
     from nuketown_demo.opening import check_programs  # noqa: PLC0415
@@ -55,7 +55,12 @@ async def _run(*, check: bool) -> int:
         from nuketown_demo.check import check as conversation  # noqa: PLC0415
     else:
         from nuketown_demo.terminal_chat import chat as conversation  # noqa: PLC0415
-    return await conversation(model)
+    return await conversation(model, interruption)
+
+
+async def _interruptible(*, check: bool) -> int:
+    interruption = Interruption()
+    return await interruption.run(_run(interruption, check=check))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The library's warnings about a server that goes away are no news here.
     logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(interruptible(_run(check=arguments.check)))
+        return asyncio.run(_interruptible(check=arguments.check))
     except NuketownError as exc:
         sys.stderr.write(f"demo: {exc}\n")
         return 1

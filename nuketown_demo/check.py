@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from nuketown_daemon.errors import NuketownError
+from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
 from nuketown_demo.narration import Transcript, plain
 from nuketown_demo.opening import OpenTown, opened
@@ -16,14 +17,14 @@ _LIMIT_S = 120.0
 _ENDS = ("Done: ", "Failed: ", "Stopped: ", "Interrupted: ")
 
 
-async def check(model: ModelChoice) -> int:
+async def check(model: ModelChoice, interruption: Interruption) -> int:
     """Run the conversation and print it; 0: the commit is there and the summary came.
 
     :raises NuketownError: it is not so; the text says what is missing
     """
     transcript = Transcript()
     transcript.show(model.sentence + "\n")
-    async with opened(model) as place:
+    async with opened(model, interruption) as place:
         try:
             base = await place.town.git("rev-parse", "HEAD")
             summary = await _converse(place, transcript)

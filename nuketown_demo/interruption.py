@@ -14,36 +14,45 @@ INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def interruptible(work: Coroutine[Any, Any, int]) -> int:
-    """Run ``work``; the first signal cancels it, further ones don't disturb it putting things away.
+class Interruption:
+    """Whether a signal still ends the work; the first one does, later ones change nothing."""
 
-    :return: what ``work`` returned, or :data:`INTERRUPTED`
-    """
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(work)
-    interrupted = False
+    def __init__(self) -> None:
+        self.came = False
+        self._work: asyncio.Task[int] | None = None
 
-    def interrupt(number: signal.Signals) -> None:
-        nonlocal interrupted
+    def too_late(self) -> None:
+        """The work is over, things are being put away: from now on signals don't disturb that."""
+        self._work = None
+
+    async def run(self, work: Coroutine[Any, Any, int]) -> int:
+        """Run ``work``, cancelled by the first signal.
+
+        :return: what ``work`` returned, or :data:`INTERRUPTED`
+        """
+        loop = asyncio.get_running_loop()
+        task = self._work = loop.create_task(work)
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._interrupt, number)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self.came:
+                return INTERRUPTED
+            raise
+        finally:
+            # All is put away; what comes now must not spoil the exit status.
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
+
+    def _interrupt(self, number: signal.Signals) -> None:
         if number is signal.SIGHUP:
             _forget_terminal()
-        if not interrupted:
-            interrupted = True
-            task.cancel()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, interrupt, number)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if interrupted:
-            return INTERRUPTED
-        raise
-    finally:
-        # All is put away; what comes now must not spoil the exit status.
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
+        if self._work is not None:
+            self._work.cancel()
+            self._work = None
+            self.came = True
 
 
 def _forget_terminal() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nuketown_daemon.errors import ConfigError
 from nuketown_demo.descendants import ending_descendants
+from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
 from nuketown_demo.owner import Owner
 from nuketown_demo.prosody import find_prosody
@@ -51,23 +52,29 @@ def check_programs() -> None:
 
 
 @asynccontextmanager
-async def opened(model: ModelChoice) -> AsyncIterator[OpenTown]:
+async def opened(model: ModelChoice, interruption: Interruption) -> AsyncIterator[OpenTown]:
     """A town on loopback; at the end no process and no directory of it is left.
 
+    :param interruption: told when the closing begins
     :raises NuketownError: a part is missing or does not start
     """
     async with AsyncExitStack() as stack:
-        directory = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="nuketown-", dir=_short_directory())
-        )
-        await stack.enter_async_context(ending_descendants())
-        endpoint = await stack.enter_async_context(model.endpoint())
-        town = Town(Path(directory), api_url=endpoint.api_url, api_key=endpoint.api_key)
-        await stack.enter_async_context(town)
-        owner = Owner(town.owner, town.passwords[OWNER], port=town.server.port, contact=town.agent)
-        await stack.enter_async_context(owner)
-        await town.start_daemon()
-        yield OpenTown(town, owner)
+        try:
+            directory = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="nuketown-", dir=_short_directory())
+            )
+            await stack.enter_async_context(ending_descendants())
+            endpoint = await stack.enter_async_context(model.endpoint())
+            town = Town(Path(directory), api_url=endpoint.api_url, api_key=endpoint.api_key)
+            await stack.enter_async_context(town)
+            owner = Owner(
+                town.owner, town.passwords[OWNER], port=town.server.port, contact=town.agent
+            )
+            await stack.enter_async_context(owner)
+            await town.start_daemon()
+            yield OpenTown(town, owner)
+        finally:
+            interruption.too_late()
 
 
 def _short_directory() -> str:

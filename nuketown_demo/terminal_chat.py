@@ -13,6 +13,7 @@ from prompt_toolkit.styles import Style
 
 from nuketown_daemon.errors import NuketownError
 from nuketown_demo.check import REQUEST
+from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
 from nuketown_demo.narration import plain
 from nuketown_demo.opening import OpenTown, opened
@@ -28,7 +29,7 @@ _HELP = f"""\
   /quit              leave (Ctrl-C and Ctrl-D too); nothing of the town is left behind"""
 
 
-async def chat(model: ModelChoice) -> int:
+async def chat(model: ModelChoice, interruption: Interruption) -> int:
     """Open a town and chat in it until the person leaves.
 
     :raises NuketownError: there is no terminal, or a part of the town does not start or ended
@@ -36,7 +37,7 @@ async def chat(model: ModelChoice) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NuketownError("the chat needs a terminal; `./dev demo --check` runs without one.")
     sys.stdout.write(f"{model.sentence}\nOpening the town …\n")
-    async with opened(model) as place:
+    async with opened(model, interruption) as place:
         try:
             await TerminalChat(place).run()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from nuketown_daemon.errors import NuketownError
 from nuketown_demo.check import REQUEST, verify
 from nuketown_demo.messages_api import MessagesApi
+from nuketown_demo.narration import plain
 from nuketown_demo.prosody import find_prosody
 from nuketown_demo.scripted_model import demo_script
 from nuketown_demo.town import AGENT, Town
@@ -110,6 +112,21 @@ async def test_check_shows_the_conversation_and_leaves_nothing(
     assert places == sorted(places)
     assert list(short_tmp.iterdir()) == []
     assert processes_of(town) == []
+    missing = set(_readme_conversation()) - set(_without_chance(running.output))
+    assert missing == set(), "README.md shows what the demo does not print"
+
+
+def _readme_conversation() -> list[str]:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = (part for part in text.split("```") if f"josh  {REQUEST}" in part)
+    return _without_chance(block)
+
+
+def _without_chance(text: str) -> list[str]:
+    """Lines without times, commit ids and durations."""
+    for pattern in (r"^ *\d+\.\d s", r"\b[0-9a-f]{7,40}\b", r"^Date: .*$", r"\d+ s$"):
+        text = re.sub(pattern, "_", text, flags=re.MULTILINE)
+    return text.splitlines()
 
 
 async def test_a_key_reaches_the_model_and_nothing_that_others_can_read(
@@ -200,6 +217,7 @@ async def test_an_interruption_leaves_nothing(
     assert processes_of(short_tmp / "nuketown-") == []
 
 
+@pytest.mark.slow
 async def test_what_a_session_leaves_running_is_ended_too(
     surroundings: dict[str, str], short_tmp: Path, eventually: Eventually
 ) -> None:
@@ -231,6 +249,10 @@ def _sleepers() -> list[int]:
     ]
 
 
+def test_words_of_others_move_no_cursor_and_hide_nothing() -> None:
+    assert plain("a\x1b[2Jb\rc\u202ed\x00\te\r\nf ü 👍") == "a�[2Jb�c�d�    e\nf ü 👍"
+
+
 class Terminal:
     """The demonstration in a real terminal, 110 columns wide."""
 
@@ -254,9 +276,21 @@ class Terminal:
     def screen(self) -> str:
         return self.run("capture-pane", "-p")
 
-    @property
-    def exit_status(self) -> str:
-        return self.run("display-message", "-p", "#{pane_dead_status}").strip()
+    async def shows(self, *parts: str, timeout_s: float = 40.0) -> None:
+        """Wait until all ``parts`` are on the screen."""
+        await self._until(lambda: all(part in self.screen for part in parts), timeout_s, parts)
+
+    async def ended_well(self) -> None:
+        """Wait for the exit status, 0."""
+        status = ["display-message", "-p", "#{pane_dead_status}"]
+        await self._until(lambda: self.run(*status).strip() == "0", 20.0, "exit status 0")
+
+    async def _until(self, check: Callable[[], bool], timeout_s: float, what: object) -> None:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        # Looking costs a process each time, on the machine that does the work looked for.
+        while not await asyncio.to_thread(check):
+            assert asyncio.get_running_loop().time() < deadline, f"no {what}:\n{self.screen}"
+            await asyncio.sleep(0.1)
 
     def enter(self, text: str) -> None:
         self.run("send-keys", "-l", text)
@@ -271,31 +305,29 @@ async def terminal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
     terminal.run("kill-server")
 
 
-def _shows(terminal: Terminal, *parts: str) -> Callable[[], bool]:
-    return lambda: all(part in terminal.screen for part in parts)
-
-
 async def test_the_chat_in_a_terminal(
-    surroundings: dict[str, str], short_tmp: Path, terminal: Terminal, eventually: Eventually
+    surroundings: dict[str, str], short_tmp: Path, terminal: Terminal
 ) -> None:
     terminal.open(surroundings)
-    await eventually(_shows(terminal, "/quit", "tmux -L portal-ada attach", "● chat Ready"), 30)
+    await terminal.shows("/quit", "tmux -L portal-ada attach", "● chat Ready")
     (town,) = short_tmp.iterdir()
     assert f"tail -f {town}/daemon.log" in terminal.screen
     terminal.enter(REQUEST)
-    await eventually(_shows(terminal, "ada@localhost ● dnd Working: add a LICENSE file"), 30)
-    await eventually(_shows(terminal, "ada> Done: add a LICENSE file", "Add the MIT license"), 40)
+    await terminal.shows("ada@localhost ● dnd Working: add a LICENSE file")
+    await terminal.shows("ada> Done: add a LICENSE file", "Add the MIT license")
     terminal.enter("/nonsense")
-    await eventually(_shows(terminal, "no command /nonsense"))
+    await terminal.shows("no command /nonsense")
     terminal.run("send-keys", "C-c")
-    await eventually(lambda: terminal.exit_status == "0", 20)
+    terminal.run("send-keys", "C-c")
+    await terminal.ended_well()
     assert "Closing the town" in terminal.screen
     assert list(short_tmp.iterdir()) == []
     assert processes_of(town) == []
 
 
+@pytest.mark.slow
 async def test_progress_is_corrected_in_place(
-    surroundings: dict[str, str], terminal: Terminal, eventually: Eventually
+    surroundings: dict[str, str], terminal: Terminal
 ) -> None:
     gate = asyncio.Event()
 
@@ -309,26 +341,26 @@ async def test_progress_is_corrected_in_place(
     async with MessagesApi(model, api_key=KEY) as api:
         surroundings |= {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": api.url}
         terminal.open(surroundings)
-        await eventually(_shows(terminal, "● chat Ready"), 30)
+        await terminal.shows("● chat Ready")
         terminal.enter("work on hello -- take steps")
-        await eventually(_shows(terminal, "ada> Bash: step 1"), 30)
-        await eventually(_shows(terminal, "ada> ↻ Bash: step 2\njosh>"), 30)
+        await terminal.shows("ada> Bash: step 1")
+        await terminal.shows("ada> ↻ Bash: step 2\njosh>")
         gate.set()
-        await eventually(_shows(terminal, "All steps taken."), 30)
+        await terminal.shows("All steps taken.")
         assert terminal.screen.count("step 2") == 1
         assert terminal.screen.index("↻ Bash: step 2") < terminal.screen.index("Done: take steps")
         terminal.enter("/quit")
-        await eventually(lambda: terminal.exit_status == "0", 20)
+        await terminal.ended_well()
 
 
 async def test_an_interactive_session_and_a_closed_terminal(
     surroundings: dict[str, str], short_tmp: Path, terminal: Terminal, eventually: Eventually
 ) -> None:
     terminal.open(surroundings)
-    await eventually(_shows(terminal, "● chat Ready"), 30)
+    await terminal.shows("● chat Ready")
     (town,) = short_tmp.iterdir()
     terminal.enter("ada, work on hello interactive -- add a LICENSE file")
-    await eventually(_shows(terminal, "Done: add a LICENSE file"), 40)
+    await terminal.shows("Done: add a LICENSE file")
     listed = subprocess.run(
         ["tmux", "-L", "portal-ada", "list-sessions", "-F", "#{session_name}"],
         env=surroundings | {"TMUX_TMPDIR": f"{town}/run"},
