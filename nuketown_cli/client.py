@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, Self
 
+from nuketown_approval.peer import peer_credentials
+
 from nuketown_cli.discovery import AgentSocket
 from nuketown_cli.errors import CommandError, ImpostorError, RefusedError, UnreachableError
 from nuketown_cli.safe_text import safe_text
-from nuketown_daemon.control.peer import peer_credentials
 
 REPLY_LIMIT = 64 * 1024 * 1024
 """Longest reply line in bytes that is taken from a daemon."""

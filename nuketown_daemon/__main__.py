@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nuketown_daemon import __version__, log_output
+from nuketown_approval import log_output
+from nuketown_daemon import __version__
 from nuketown_daemon.configuration import Configuration, load
 from nuketown_daemon.errors import NuketownError
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(configuration: Configuration) -> int:
-    log_output.configure(configuration.daemon.log_level)
+    log_output.configure(configuration.daemon.log_level, identifier="nuketown-daemon")
     from nuketown_daemon.app import run  # noqa: PLC0415  (after logging is set up)
 
     try:

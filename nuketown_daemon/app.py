@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from nuketown_approval.service_manager import ServiceManager
 from nuketown_daemon import __version__
 from nuketown_daemon.chat import IncomingMessage
 from nuketown_daemon.chat_commands import ChatCommands
@@ -28,7 +29,6 @@ from nuketown_daemon.secret_file import read_secret
 from nuketown_daemon.session.headless import HeadlessSession
 from nuketown_daemon.session.interactive import InteractiveSession
 from nuketown_daemon.status_board import StatusBoard
-from nuketown_daemon.systemd import ServiceManager
 from nuketown_daemon.task import Mode, Task, TaskState
 from nuketown_daemon.task_runner import TaskRunner
 from nuketown_daemon.workspace.resolver import Resolver

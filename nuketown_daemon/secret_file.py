@@ -1,14 +1,13 @@
-"""Secrets are read from files that nobody else can read."""
+"""Secrets of the daemon, read as :mod:`nuketown_approval.secret_file` does."""
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
-from nuketown_daemon.errors import ConfigError
+from nuketown_approval import secret_file
+from nuketown_approval.errors import ApprovalConfigError
 
-_LIMIT = 64 * 1024
+from nuketown_daemon.errors import ConfigError
 
 
 def read_secret(path: Path, *, key: str) -> str:
@@ -18,31 +17,6 @@ def read_secret(path: Path, *, key: str) -> str:
     :raises ConfigError: missing, empty, not a regular file, or readable by others than its owner
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as exc:
-        raise ConfigError(
-            f"{key}: the secret file {path} can't be read ({exc.strerror}): "
-            "create it, readable by this user alone (mode 0600)."
-        ) from exc
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{key}: {path} is not a regular file: name a file with the secret.")
-        if status.st_mode & 0o077:
-            raise ConfigError(
-                f"{key}: the secret file {path} can be read by others "
-                f"(mode {stat.S_IMODE(status.st_mode):04o}): run chmod 600 on it."
-            )
-        if status.st_uid not in (0, os.geteuid()):
-            raise ConfigError(
-                f"{key}: the secret file {path} belongs to uid {status.st_uid}, who could change "
-                f"it: give it to this user (uid {os.geteuid()}) or to root."
-            )
-        data = file.read(_LIMIT)
-    try:
-        secret = data.decode().rstrip("\r\n")
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{key}: {path} is not text in UTF-8: write the secret as text.") from exc
-    if not secret or any(ord(character) < 0x20 for character in secret):
-        raise ConfigError(f"{key}: {path} must hold the secret on one line and nothing else.")
-    return secret
+        return secret_file.read_secret(path, key=key)
+    except ApprovalConfigError as exc:
+        raise ConfigError(str(exc)) from exc

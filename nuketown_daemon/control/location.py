@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.listening import check_directory
 
 from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.errors import ConfigError
@@ -93,20 +95,6 @@ class SocketDirectories:
 def _check_directory(path: Path, what: str) -> None:
     """Refuse a directory in which somebody else could put a socket in place of ours."""
     try:
-        status = path.lstat()
-    except OSError as exc:
-        raise ConfigError(
-            f"{what}, {path}, can't be used ({exc.strerror}): create it, owned by this user."
-        ) from exc
-    if not stat.S_ISDIR(status.st_mode):
-        raise ConfigError(f"{what}, {path}, is not a directory: replace it by a real one.")
-    if status.st_uid != os.geteuid():
-        raise ConfigError(
-            f"{what}, {path}, belongs to uid {status.st_uid}, not to this user (uid "
-            f"{os.geteuid()}): give it to this user, or run the daemon as that one."
-        )
-    if status.st_mode & 0o022:
-        raise ConfigError(
-            f"{what}, {path}, can be written by others (mode "
-            f"{stat.S_IMODE(status.st_mode):04o}): run chmod go-w on it."
-        )
+        check_directory(path, what)
+    except ApprovalConfigError as exc:
+        raise ConfigError(str(exc)) from exc

@@ -8,17 +8,20 @@ import os
 import pwd
 import socket
 from collections import Counter
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, cast
 
 import structlog
+from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.listening import listening_socket
+from nuketown_approval.peer import PeerCredentials, peer_credentials
 
-from nuketown_daemon.control.binding import listening_socket
 from nuketown_daemon.control.connection import Connection, Limits
 from nuketown_daemon.control.contract import Control
 from nuketown_daemon.control.location import SocketLocation
-from nuketown_daemon.control.peer import PeerCredentials, peer_credentials
 from nuketown_daemon.control.protocol import LINE_LIMIT, encode, error_reply
+from nuketown_daemon.errors import ConfigError
 
 _log = structlog.get_logger(__name__)
 _LOOKUP_S = 5.0
@@ -47,9 +50,7 @@ class ControlServer:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            listener = stack.enter_context(
-                listening_socket(self._location.path, open_to_all=self._location.open_to_all)
-            )
+            listener = stack.enter_context(self._listening())
             stack.push_async_callback(self._end_connections)
             server = await asyncio.start_unix_server(
                 self._connected, sock=listener, limit=LINE_LIMIT
@@ -58,6 +59,15 @@ class ControlServer:
             self._stack = stack.pop_all()
         _log.info("socket listens", path=str(self._location.path))
         return self
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[socket.socket]:
+        place, everybody = self._location.path, self._location.open_to_all
+        try:
+            with listening_socket(place, open_to_all=everybody, program="nuketown-daemon") as ours:
+                yield ours
+        except ApprovalConfigError as exc:
+            raise ConfigError(str(exc)) from exc
 
     async def __aexit__(
         self,

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nuketown_approval.journald import Journald, encoded, field_name
+from nuketown_approval.log_output import visible
 
-from nuketown_daemon.journald import Journald, encoded, field_name
-from nuketown_daemon.log_output import visible
-
-_START = "from nuketown_daemon import log_output; log_output.configure({});import structlog;"
+_START = "from nuketown_approval import log_output; log_output.configure({});import structlog;"
 _START += "log = structlog.get_logger('nuketown_daemon.queue');"
 
 

@@ -12,22 +12,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nuketown_daemon.errors import ConfigError
+from nuketown_approval.errors import ApprovalConfigError
 
 _BACKLOG = 128
 
 
 @contextmanager
-def listening_socket(path: Path, *, open_to_all: bool) -> Iterator[socket.socket]:
+def listening_socket(path: Path, *, open_to_all: bool, program: str) -> Iterator[socket.socket]:
     """Listen at ``path`` while the context lasts.
 
-    What a dead daemon left there is replaced; a lock beside it keeps two starts apart. At the end
+    What a dead process left there is replaced; a lock beside it keeps two starts apart. At the end
     the file is removed if it is still ours.
 
-    :raises ConfigError: a daemon is already running there, or the place can't be used
+    :param program: its name, for the errors' sentences
+    :raises ApprovalConfigError: one is already running there, or the place can't be used
     """
-    with _lock(path), contextlib.ExitStack() as stack:
-        _clear(path)
+    with _lock(path, program), contextlib.ExitStack() as stack:
+        _clear(path, program)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         stack.callback(listener.close)
         # The mode comes from the umask, so that there is no moment with another one.
@@ -35,9 +36,9 @@ def listening_socket(path: Path, *, open_to_all: bool) -> Iterator[socket.socket
         try:
             listener.bind(str(path))
         except OSError as exc:
-            raise ConfigError(
+            raise ApprovalConfigError(
                 f"the socket {path} can't be made ({exc.strerror}): mend the directory's "
-                "permissions, or set socket in daemon.toml."
+                "permissions, or configure another place."
             ) from exc
         finally:
             os.umask(earlier)
@@ -47,15 +48,41 @@ def listening_socket(path: Path, *, open_to_all: bool) -> Iterator[socket.socket
         yield listener
 
 
+def check_directory(path: Path, what: str) -> None:
+    """Refuse a directory in which somebody else could put a socket in place of ours.
+
+    :param what: how the error names it
+    :raises ApprovalConfigError: not there, no real directory, or not this user's alone to write
+    """
+    try:
+        status = path.lstat()
+    except OSError as exc:
+        raise ApprovalConfigError(
+            f"{what}, {path}, can't be used ({exc.strerror}): create it, owned by this user."
+        ) from exc
+    if not stat.S_ISDIR(status.st_mode):
+        raise ApprovalConfigError(f"{what}, {path}, is not a directory: replace it by a real one.")
+    if status.st_uid != os.geteuid():
+        raise ApprovalConfigError(
+            f"{what}, {path}, belongs to uid {status.st_uid}, not to this user (uid "
+            f"{os.geteuid()}): give it to this user, or run as that one."
+        )
+    if status.st_mode & 0o022:
+        raise ApprovalConfigError(
+            f"{what}, {path}, can be written by others (mode "
+            f"{stat.S_IMODE(status.st_mode):04o}): run chmod go-w on it."
+        )
+
+
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, program: str) -> Iterator[None]:
     lock_path = path.with_name(path.name + ".lock")
     try:
         descriptor = os.open(
             lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600
         )
     except OSError as exc:
-        raise ConfigError(
+        raise ApprovalConfigError(
             f"the lock {lock_path} can't be opened ({exc.strerror}): remove what is there, or "
             "mend the directory's permissions."
         ) from exc
@@ -63,20 +90,20 @@ def _lock(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise _already_running(path) from exc
+            raise _already_running(path, program) from exc
         yield  # the file stays: removing it would let two holders lock two files
     finally:
         os.close(descriptor)
 
 
-def _clear(path: Path) -> None:
-    """Remove the socket of a dead daemon; refuse anything else."""
+def _clear(path: Path, program: str) -> None:
+    """Remove the socket of a dead process; refuse anything else."""
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
     except OSError as exc:
-        raise ConfigError(
+        raise ApprovalConfigError(
             f"the socket's place {path} can't be looked at ({exc.strerror}): mend the "
             "directory's permissions."
         ) from exc
@@ -84,9 +111,9 @@ def _clear(path: Path) -> None:
         kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "something else"
         if stat.S_ISSOCK(status.st_mode):
             kind = f"a socket of uid {status.st_uid}"
-        raise ConfigError(f"{path} is {kind}, not a socket of this daemon: remove it.")
+        raise ApprovalConfigError(f"{path} is {kind}, not a socket of {program}: remove it.")
     if _is_alive(path):
-        raise _already_running(path)
+        raise _already_running(path, program)
     path.unlink(missing_ok=True)
 
 
@@ -97,9 +124,9 @@ def _is_alive(path: Path) -> bool:
     return error not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
-def _already_running(path: Path) -> ConfigError:
-    return ConfigError(
-        f"a nuketown-daemon is already running at {path}: stop it first, or use that one."
+def _already_running(path: Path, program: str) -> ApprovalConfigError:
+    return ApprovalConfigError(
+        f"a {program} is already running at {path}: stop it first, or use that one."
     )
 
 

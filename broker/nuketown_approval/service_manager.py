@@ -1,4 +1,4 @@
-"""What systemd is told of the daemon: sd_notify(3), ``Type=notify`` and ``WatchdogSec=``.
+"""What systemd is told of a service of ours: sd_notify(3), ``Type=notify`` and ``WatchdogSec=``.
 
 Outside systemd every call does nothing.
 """

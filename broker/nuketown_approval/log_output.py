@@ -1,4 +1,4 @@
-"""Where the daemon's log goes: the journal with fields, a terminal in colour, else plain lines.
+"""Where a program's log goes: the journal with fields, a terminal in colour, else plain lines.
 
 Import this module before anything else that imports structlog (see :func:`_import_structlog`).
 """
@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Protocol
 
-from nuketown_daemon.journald import Journald
+from nuketown_approval.journald import Journald
 
-IDENTIFIER = "nuketown-daemon"
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 _VALUE_LIMIT = 4096
@@ -50,10 +49,13 @@ class _Sink(Protocol):
         """Put out one record; everything in it is safe to show."""
 
 
-def configure(level: str = "info", *, to_journal: bool | None = None) -> None:
+def configure(
+    level: str = "info", *, identifier: str = "nuketown", to_journal: bool | None = None
+) -> None:
     """Send structlog and the standard library's logging to where this process is read.
 
     :param level: the least to log: debug, info, warning or error
+    :param identifier: the program's name, ``SYSLOG_IDENTIFIER``
     :param to_journal: None: if ``JOURNAL_STREAM`` says that stderr is the journal's
         (systemd.exec(5))
     """
@@ -61,7 +63,7 @@ def configure(level: str = "info", *, to_journal: bool | None = None) -> None:
         to_journal = _stderr_is_journal()
     sink: _Sink
     if to_journal:
-        sink = _Journal(Journald(IDENTIFIER))
+        sink = _Journal(Journald(identifier))
     elif sys.stderr.isatty():
         sink = _Terminal()
     else:
@@ -69,7 +71,7 @@ def configure(level: str = "info", *, to_journal: bool | None = None) -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _exception_text, _redact],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=lambda *args: _Output(sink, str(args[0]) if args else IDENTIFIER),
+        logger_factory=lambda *args: _Output(sink, str(args[0]) if args else identifier),
         cache_logger_on_first_use=False,
     )
     # Libraries (slixmpp, asyncio) are heard when something is wrong.
