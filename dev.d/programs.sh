@@ -5,18 +5,18 @@
 
 # program=Debian package=Nix attribute
 declare -A needs=(
-    [test]="git=git=git tmux=tmux=tmux gpg=gnupg=gnupg ssh-keygen=openssh-client=openssh"
+    [test]="git=git=git tmux=tmux=tmux openssl=openssl=openssl gpg=gnupg=gnupg ssh=openssh-client=openssh"
     [demo]="git=git=git tmux=tmux=tmux"
     [bench]="git=git=git tmux=tmux=tmux"
     [lint]="git=git=git shellcheck=shellcheck=shellcheck"
 )
-# Only root can boot a container; without these the systemd tests end in a "not run" line.
-container="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=-"
+# For groups of tests that end in a "not run" line without them; root gets them as well.
+groups="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=- zsh=zsh=zsh fish=fish=fish"
 
 # Installs what the command given needs and this machine lacks.
 want_programs() {
     local need program package missing=()
-    for need in ${needs[$1]} $([[ $1 == test && $EUID -eq 0 ]] && echo "$container"); do
+    for need in ${needs[$1]} $([[ $1 == test && $EUID -eq 0 ]] && echo "$groups"); do
         IFS='=' read -r program package _ <<<"$need"
         command -v "$program" >/dev/null || missing+=("$package")
     done
@@ -84,7 +84,7 @@ unpack_prosody() {
     local options=(-qq -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work"
         -o "Dir::Cache::archives=$work/archives" -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1)
     apt-get "${options[@]}" update >&2 || fail "apt-get could not fetch the package lists."
-    packages=$(apt-get "${options[@]}" --no-install-recommends --simulate install prosody |
+    packages=$(apt-get "${options[@]}" --no-install-recommends --simulate install prosody lua-unbound |
         awk '$1 == "Inst" { print $2 }')
     # Machinery for accounts, certificates and services of an installed server.
     packages=$(grep -vxE 'adduser|ssl-cert|openssl|init-system-helpers|netbase' <<<"$packages")
