@@ -87,11 +87,12 @@ unpack_prosody() {
     packages=$(apt-get "${options[@]}" --no-install-recommends --simulate install prosody lua-unbound |
         awk '$1 == "Inst" { print $2 }')
     # Machinery for accounts, certificates and services of an installed server.
-    packages=$(grep -vxE 'adduser|ssl-cert|openssl|init-system-helpers|netbase' <<<"$packages")
+    packages=$(grep -vxE 'adduser|passwd|ssl-cert|openssl|init-system-helpers|netbase' <<<"$packages")
     # shellcheck disable=SC2086  # package names, one word each
     (cd "$work/archives" && apt-get "${options[@]}" download $packages) || fail "apt-get could not download prosody."
     local archive
     for archive in "$work"/archives/*.deb; do dpkg-deb --extract "$archive" "$work/root"; done
+    chmod -R u-s,g-s "$work/root"
     rm -rf "$work/lists" "$work/archives" "$work"/*.bin
     wrap_prosody prosody "$work"
     wrap_prosody prosodyctl "$work"
