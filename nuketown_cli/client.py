@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from nuketown_approval.peer import peer_credentials
-
 from nuketown_cli.discovery import AgentSocket
 from nuketown_cli.errors import CommandError, ImpostorError, RefusedError, UnreachableError
 from nuketown_cli.safe_text import safe_text

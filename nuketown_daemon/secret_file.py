@@ -6,7 +6,6 @@ from pathlib import Path
 
 from nuketown_approval import secret_file
 from nuketown_approval.errors import ApprovalConfigError
-
 from nuketown_daemon.errors import ConfigError
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from nuketown_approval.request import ApprovalRequest, Kind, Name, RequestId, Word
+from nuketown_approval.request import ApprovalRequest, Digest, Kind, Name, RequestId, Word
 from nuketown_approval.verdict import Verdict
 
 LINE_LIMIT = 256 * 1024
@@ -53,6 +53,8 @@ class Give(BaseModel):
     model_config = _STRICT
     op: Literal["answer"] = "answer"
     id: RequestId
+    digest: Digest | None = None
+    """``request_digest`` of what the answerer was shown; another request is not answered by it."""
     result: Literal["approved", "denied"]
     minutes: Annotated[int, Field(ge=1, le=60)] | None = None
     """A grant: this exact command for so long."""
@@ -126,6 +128,29 @@ class VerdictReply(BaseModel):
     model_config = ConfigDict(frozen=True)
     ok: Literal[True] = True
     verdict: Verdict
+    confined: bool = False
+    """Pre-approved or granted: run it in ``/``, with /dev/null as input, as argv[0] says."""
+    argv0: str | None = None
+    """Confined by a pattern: the path to run it by, as argv[0] too."""
+
+
+class PendingRequestShown(BaseModel):
+    """One pending request, as lists show it."""
+
+    model_config = ConfigDict(frozen=True)
+    id: RequestId
+    agent: Name
+    role: str
+    kind: Kind
+    host: str
+    effect: str
+    """The command, shell-quoted, or what is asked for; control characters visible."""
+    cwd: str | None
+    run_as: str | None
+    warnings: tuple[str, ...]
+    grant_offered: bool
+    digest: Digest
+    seconds_left: int
 
 
 class GrantInForce(BaseModel):

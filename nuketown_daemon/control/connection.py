@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from nuketown_approval.peer import PeerCredentials
 
+from nuketown_approval.peer import PeerCredentials
 from nuketown_daemon.control.contract import Control
 from nuketown_daemon.control.protocol import (
     LINE_LIMIT,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.listening import check_directory
-
 from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.errors import ConfigError
 

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Self, cast
 
 import structlog
+
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.listening import listening_socket
 from nuketown_approval.peer import PeerCredentials, peer_credentials
-
 from nuketown_daemon.control.connection import Connection, Limits
 from nuketown_daemon.control.contract import Control
 from nuketown_daemon.control.location import SocketLocation

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nuketown_approval.peer import peer_credentials
 
+from nuketown_approval.peer import peer_credentials
 from tests.memory_daemon import daemon
 
 pytestmark = [pytest.mark.root, pytest.mark.attack]

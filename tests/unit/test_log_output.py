@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from nuketown_approval.journald import Journald, encoded, field_name
 from nuketown_approval.log_output import visible
 
