@@ -226,15 +226,15 @@ def _message_body(turn: Turn, model: str, number: int) -> dict[str, Any]:
         "content": content,
         "stop_reason": turn.ends_with,
         "stop_sequence": None,
-        "usage": _usage(turn.input_tokens, turn.output_tokens),
+        "usage": _usage(turn, turn.output_tokens),
     }
 
 
-def _usage(input_tokens: int, output_tokens: int) -> dict[str, int]:
+def _usage(turn: Turn, output_tokens: int) -> dict[str, int]:
     return {
-        "input_tokens": input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "input_tokens": turn.input_tokens,
+        "cache_creation_input_tokens": turn.cache_write_tokens,
+        "cache_read_input_tokens": turn.cache_read_tokens,
         "output_tokens": output_tokens,
     }
 
@@ -261,7 +261,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 def _events(turn: Turn, message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     opening = {**message, "content": [], "stop_reason": None}
-    opening["usage"] = _usage(turn.input_tokens, 1)
+    opening["usage"] = _usage(turn, 1)
     yield {"type": "message_start", "message": opening}
     yield {"type": "ping"}
     for index, (block, sent) in enumerate(zip(turn.blocks, message["content"], strict=True)):

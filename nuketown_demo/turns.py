@@ -22,6 +22,9 @@ class Turn:
     blocks: tuple[str | ToolUse, ...]
     input_tokens: int = 1000
     output_tokens: int = 50
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    """Input besides ``input_tokens`` (…/docs/en/build-with-claude/prompt-caching)."""
     delay_s: float = 0.0
     """Pause before every event of the stream, in seconds: a slow model."""
     cut_after: int | None = None

@@ -1,0 +1,1 @@
+"""Figures of Nuketown, each measured beside what it is compared with: ``python -m benchmarks``."""

@@ -1,0 +1,102 @@
+"""``python -m benchmarks [NAME] [--json]``: measure, and print."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cost_per_task import cost_per_task
+from benchmarks.dm_to_session import dm_to_session
+from benchmarks.fifty_daemons import fifty_daemons
+from benchmarks.figure import Figure
+from benchmarks.idle_memory import idle_memory
+from benchmarks.ready_time import ready_time
+from benchmarks.thousand_tasks import thousand_tasks
+from nuketown_daemon.errors import NuketownError
+
+BENCHMARKS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
+    "idle-memory": idle_memory,
+    "fifty-daemons": fifty_daemons,
+    "ready-time": ready_time,
+    "dm-to-session": dm_to_session,
+    "thousand-tasks": thousand_tasks,
+    "cost-per-task": cost_per_task,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what is asked for; the exit status says only whether it could be measured."""
+    parser = argparse.ArgumentParser(prog="./dev bench", description="Print the figures.")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", choices=BENCHMARKS, help=", ".join(BENCHMARKS)
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per figure and line")
+    arguments = parser.parse_args(argv)
+    names = [arguments.name] if arguments.name else list(BENCHMARKS)
+    table = _table()
+    try:
+        for name in names:
+            for figure in asyncio.run(_run(name, quiet=arguments.json)):
+                if arguments.json:
+                    sys.stdout.write(json.dumps(figure.as_object()) + "\n")
+                    sys.stdout.flush()
+                else:
+                    table.add_row(*_row(figure))
+    except NuketownError as exc:
+        sys.stderr.write(f"bench: {exc}\n")
+        return exc.exit_code
+    if not arguments.json:
+        Console().print(table)
+    return 0
+
+
+async def _run(name: str, *, quiet: bool) -> list[Figure]:
+    if not quiet:
+        Console(stderr=True).print(f"measuring {name} …", style="dim")
+    return await BENCHMARKS[name]()
+
+
+def _table() -> Table:
+    table = Table(title="Figures: medians of what was measured side by side in this run")
+    table.add_column("figure", no_wrap=True)
+    for column in ("value", "baseline", "ratio", "spread", "target"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("compared with")
+    return table
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    mark = {True: " [green]✓[/]", False: " [red]✗[/]", None: ""}[figure.met]
+    sign = "≤" if figure.better == "lower" else "≥"
+    low, high = figure.spread
+    return (
+        figure.name,
+        f"{_number(figure.value)} {figure.unit}",
+        "" if figure.baseline is None else f"{_number(figure.baseline)} {figure.unit}",
+        "" if figure.ratio is None else f"{figure.ratio:.2f}",
+        f"{_number(low)}–{_number(high)}",
+        "" if figure.target is None else f"{sign} {figure.target:g}{mark}",
+        figure.compared_with,
+    )
+
+
+def _number(value: float) -> str:
+    if value == 0:
+        return "0"
+    return (
+        f"{value:.4f}"
+        if abs(value) < 0.1
+        else f"{value:.2f}"
+        if abs(value) < 100
+        else f"{value:.0f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
