@@ -14,7 +14,7 @@ from pathlib import Path
 SUITES = {(3, 11): "bookworm", (3, 13): "trixie"}
 PACKAGES = (
     "dbus", "dbus-user-session", "git", "libpam-systemd", "passwd", "python3", "systemd",
-    "systemd-sysv", "procps", "tmux",
+    "systemd-sysv", "procps", "sudo", "tmux",
 )  # fmt: skip
 
 
