@@ -128,6 +128,7 @@ class Application:
             role=identity.role,
             jid=self._configuration.xmpp.jid if self._configuration.xmpp else None,
             connected=self.connection is not None and self.connection.connected,
+            problem=self.connection.problem if self.connection else None,
             show=presence.show,
             status=presence.status,
             current=self.runner.current,
@@ -165,6 +166,10 @@ class Application:
         """Subscribe to events."""
         return self.events.subscribe()
 
+    async def catch_up(self) -> None:
+        """Read what the hooks of tmux sessions reported while the daemon was down."""
+        await self._interactive.drain_spool()
+
     async def hook(self, report: HookReport) -> None:
         """Hand a Claude Code hook's report to the interactive session."""
         await self._interactive.hook(report)
@@ -188,6 +193,7 @@ async def run(configuration: Configuration) -> None:
         location = SocketDirectories().of_daemon(configuration)
         application = Application(configuration, journal, location.path)
         await stack.enter_async_context(ControlServer(application, location))
+        await application.catch_up()
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(application.runner.run(), name="task runner")]
             parts.append(group.create_task(manager.watchdog(), name="watchdog"))

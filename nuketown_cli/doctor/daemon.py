@@ -105,8 +105,9 @@ def _status(name: str, status: Status) -> Iterator[Finding]:
         yield bad(
             "xmpp",
             f"{name}: is not connected to XMPP as {safe_text(status.jid, one_line=True)}",
-            "look at the daemon's log: it says whether the server, the network or the password "
-            "is at fault",
+            safe_text(status.problem, one_line=True)
+            if status.problem
+            else "look at the daemon's log: it says whether the server or the network is at fault",
         )
     else:
         yield ok("xmpp", f"{name}: online as {safe_text(status.jid, one_line=True)}")

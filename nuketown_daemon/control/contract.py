@@ -22,6 +22,8 @@ class Status(BaseModel):
     jid: str | None
     connected: bool
     """On XMPP right now."""
+    problem: str | None = None
+    """Why not, where a human has to do something; one sentence."""
     show: str
     status: str
     """The presence (same line as systemd's STATUS=)."""

@@ -13,6 +13,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.stanza import Message
 from slixmpp.stanza import Presence as PresenceStanza
 
+from nuketown_daemon.chat import OutgoingMessage
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
 from nuketown_daemon.presence import READY, Presence
@@ -106,6 +107,10 @@ class Connection:
         """Chat state (XEP-0085) towards a person we are about to answer."""
         if self.connected and not self._rooms.is_room(to):
             chat_state_stanza(self._client, to, "composing" if active else "active").send()
+
+    def send_unrecorded(self, message: OutgoingMessage) -> None:
+        """Say something once, without the journal: for when the journal can't be written."""
+        self._answer(message.to, message.body)
 
     async def run(self) -> None:
         """Be online for ever; cancelled, say goodbye in bounded time."""

@@ -227,3 +227,9 @@ async def test_steering_is_kept_until_the_session_has_it(journal: Journal) -> No
         await journal.steering.add(transaction, task_id + 1, "of another task")
     await journal.steering.taken(task_id)
     assert await journal.steering.untaken(task_id) == ["second"]
+
+
+async def test_half_a_character_is_no_reason_not_to_report(journal: Journal) -> None:
+    async with journal.transaction() as transaction:
+        await journal.messages.add(transaction, OutgoingMessage("josh@example.org", "a\ud800b"))
+    assert (await journal.messages.outbox())[0].message.body == "a?b"
