@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -18,6 +19,9 @@ import pytest
 from tests.systemd.debian import unusable
 
 T = TypeVar("T")
+
+# What a shell starts in the background ignores SIGINT, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that several directories share live in tests/*_fixture.py.
 pytest_plugins = [
