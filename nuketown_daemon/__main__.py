@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nuketown_approval import log_output
@@ -47,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(configuration: Configuration) -> int:
     log_output.configure(configuration.daemon.log_level, identifier="nuketown-daemon")
-    from nuketown_daemon.app import run  # noqa: PLC0415  (after logging is set up)
+    with _without_pygments():
+        from nuketown_daemon.app import run  # noqa: PLC0415  (after logging is set up)
 
     try:
         asyncio.run(run(configuration))
@@ -55,6 +57,21 @@ def _run(configuration: Configuration) -> int:
         error = _first(group)
         raise error from None
     return 0
+
+
+@contextlib.contextmanager
+def _without_pygments() -> Iterator[None]:
+    """Import slixmpp without pygments, which it takes along where it finds it, to colour stanzas
+    that it logs: 3 MB and 10 ms.
+    """
+    if "pygments" in sys.modules:
+        yield
+        return
+    sys.modules["pygments"] = None  # type: ignore[assignment]  # "not importable", importlib
+    try:
+        yield
+    finally:
+        del sys.modules["pygments"]
 
 
 def _first(group: BaseExceptionGroup[NuketownError]) -> NuketownError:

@@ -157,11 +157,12 @@ class TaskRunner:
     async def _prepare(self, running: _Running, observer: TaskObserver) -> SessionResult | None:
         """Get the workspace ready; a result only where the task ends with that."""
         crashed = running.task.state is TaskState.PREPARING
-        if not crashed:
-            await self._move(running, TaskState.PREPARING)
         paid_before = crashed and await self._journal.tasks.model_started(running.task.id)
+        limit = await self._allowance(running.task)
         resolving = asyncio.create_task(
-            self._resolve(running, observer, model_allowed=not paid_before)
+            self._resolve(
+                running, observer, limit, begin=not crashed, model_allowed=not paid_before
+            )
         )
         stopping = asyncio.create_task(running.control.stop.wait())
         try:
@@ -182,18 +183,31 @@ class TaskRunner:
         return None
 
     async def _resolve(
-        self, running: _Running, observer: TaskObserver, *, model_allowed: bool
+        self,
+        running: _Running,
+        observer: TaskObserver,
+        limit: float | None,
+        *,
+        begin: bool,
+        model_allowed: bool,
     ) -> None:
         request = running.task.request
         observer.run_name = f"{running.task.id}:workspace:{uuid.uuid4().hex[:8]}"
-        workspace = await self._resolver.resolve(
-            request.project,
-            request.branch,
-            request.prompt,
-            observer,
-            model_allowed=model_allowed,
-            max_cost_usd=await self._allowance(running.task),
-        )
+        # Written while git looks. Nothing is paid for before: that needs a transaction of its own,
+        # and they come one after the other.
+        moving = asyncio.create_task(self._move(running, TaskState.PREPARING)) if begin else None
+        try:
+            workspace = await self._resolver.resolve(
+                request.project,
+                request.branch,
+                request.prompt,
+                observer,
+                model_allowed=model_allowed,
+                max_cost_usd=limit,
+            )
+        finally:
+            if moving is not None:
+                await moving
         session_id, mode = await self._choose_session(running.task, workspace.path)
         # Written down before the session starts: after a crash it is found by this id.
         await self._move(
@@ -252,11 +266,14 @@ class TaskRunner:
         return result
 
     async def _allowance(self, task: Task) -> float | None:
+        budget = self._configuration.daemon.budget
+        if budget.per_task_usd is None and budget.per_day_usd is None:
+            return None  # without waiting for the journal, which is busy with what was just said
         current = await self._journal.tasks.get(task.id)
         spent_today = await self._journal.tasks.spent_today()
         try:
             return allowance(
-                self._configuration.daemon.budget,
+                budget,
                 spent_today=spent_today,
                 spent_on_task=current.cost_usd if current else 0.0,
             )
@@ -264,7 +281,10 @@ class TaskRunner:
             raise BudgetError(f"I did not start it: {exc}") from exc
 
     async def _move(self, running: _Running, state: TaskState, **facts: object) -> None:
-        async with self._journal.transaction() as transaction:
+        # Undone by a power cut, preparing is a task that is still queued; what it pays for has a
+        # note of its own.
+        durable = state is not TaskState.PREPARING
+        async with self._journal.transaction(durable=durable) as transaction:
             running.task = await self._journal.tasks.move(
                 transaction, running.task.id, state, **facts
             )

@@ -37,9 +37,12 @@ class Journal:
         async with Database.open(path) as database:
             yield cls(database)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Changes that are on disk together or not at all."""
-        return self._database.transaction()
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """Changes that are on disk together or not at all.
+
+        :param durable: False: what a power cut may undo, see :meth:`Database.transaction`
+        """
+        return self._database.transaction(durable=durable)
 
 
 __all__ = ["Journal", "Question", "QuestionTable", "TaskTable", "Transaction"]

@@ -105,13 +105,18 @@ class Database:
             await connection.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
         """All or nothing; on disk when the context ends without an exception.
 
+        :param durable: False: it survives the end of this process, but not, until the next durable
+            one, a power cut (sqlite.org/pragma.html#pragma_synchronous). Nobody waits for the disk.
         :raises JournalError: it could not be written; nothing of it was
         """
         async with self._lock:
             with _translated(self.path):
+                await self._connection.execute(
+                    f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"
+                )
                 await self._connection.execute("BEGIN IMMEDIATE")
                 transaction = Transaction(self._connection)
                 try:
@@ -134,12 +139,14 @@ class Database:
             with _translated(self.path):
                 return list(await self._connection.execute_fetchall(sql, values))
 
-    async def execute_each(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
+    async def execute_each(
+        self, statements: Iterable[tuple[str, Sequence[Any]]], *, durable: bool = True
+    ) -> None:
         """Run statements as one transaction.
 
         :raises JournalError: nothing of it was written
         """
-        async with self.transaction() as transaction:
+        async with self.transaction(durable=durable) as transaction:
             for sql, values in statements:
                 await transaction.execute(sql, values)
 
