@@ -24,7 +24,7 @@ class RunAs:
         self.user = entry.pw_name
         self.uid = entry.pw_uid
         self.gid = entry.pw_gid if gid is None else gid
-        self.groups = sorted({*os.getgrouplist(entry.pw_name, self.gid)})
+        self.groups = sorted({self.gid, *os.getgrouplist(entry.pw_name, entry.pw_gid)})
         self.home = entry.pw_dir or "/"
         self.shell = entry.pw_shell or "/bin/sh"
         self.explicit = explicit

@@ -134,6 +134,8 @@ def _bundle(options: Options, seen: set[str], rest: list[bytes]) -> None:
 def _take(options: Options, seen: set[str], letter: str, shown: str, value: bytes | None) -> None:
     if letter not in _SERVED:
         raise Refused(f"the option {shown} is not served here (a human could not judge it)")
+    if letter in seen and letter in ("u", "g"):
+        raise UsageError(f"the option {shown} may be given once")
     seen.add(letter)
     if letter == "u":
         options.user = value

@@ -10,6 +10,7 @@ import pytest
 from tests.systemd import debian
 from tests.systemd.agent import Agent
 from tests.systemd.container import Container
+from tests.systemd.sudo_town import SudoTown
 
 _numbers = itertools.count(1)
 
@@ -39,3 +40,18 @@ def silent_model(container: Container) -> str:
     )
     container.run("systemd-run", "--quiet", "--unit=silent-model", "python3", "-c", program)
     return "http://127.0.0.1:8081"
+
+
+@pytest.fixture(scope="session")
+def _sudo_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SudoTown]:
+    log = tmp_path_factory.mktemp("sudo") / "boot.log"
+    with Container(debian.root(), log) as booted:
+        yield SudoTown(booted)
+
+
+@pytest.fixture
+def town(_sudo_town: SudoTown) -> SudoTown:
+    """A container of its own for sudo; its broker approves until told otherwise."""
+    _sudo_town.answer("approve")
+    _sudo_town.forget()
+    return _sudo_town

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import signal
@@ -17,8 +18,10 @@ ENVIRONMENT = "/opt/environment"
 """Where the container sees the project's virtual environment."""
 SOURCE = "/opt/nuketown"
 """Where the container sees the checkout."""
+PYTHON_PATH = f"{SOURCE}:{SOURCE}/broker"
 
 _BOOT_S = 60
+_numbers = itertools.count(1)
 _STOP_S = 20
 
 
@@ -40,7 +43,7 @@ class Container:
         # Killed with the tests, however they end: then its leader goes too, and every mount.
         command = [
             "setpriv", "--pdeathsig", "KILL",
-            "systemd-nspawn", "--quiet", f"--machine=nuketown-{os.getpid()}", "--register=no",
+            "systemd-nspawn", "--quiet", f"--machine=nuketown-{os.getpid()}-{next(_numbers)}", "--register=no",
             *([] if booted else ["--keep-unit"]), f"--directory={self._root}",
             "--volatile=overlay", "--private-network", "--console=read-only", "--boot",
             "--link-journal=no", "--resolv-conf=off", "--timezone=off",
@@ -74,13 +77,8 @@ class Container:
         :return: standard output
         :raises AssertionError: it failed, with all it printed
         """
-        inside = [*_as(user), *argv] if user else list(argv)
-        enter = ["nsenter", f"--target={self._leader}", "--mount", "--pid", "--uts", "--ipc",
-                 "--net", "--root", "--wd", "--"]  # fmt: skip
-        clean = ["/usr/bin/env", "-i", f"PATH={ENVIRONMENT}/bin:/usr/sbin:/usr/bin",
-                 "LANG=C.UTF-8", f"PYTHONPATH={SOURCE}", "PYTHONDONTWRITEBYTECODE=1"]  # fmt: skip
         done = subprocess.run(
-            [*enter, *clean, *inside],
+            self.command(*argv, user=user),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -92,6 +90,15 @@ class Container:
                 f"{shlex.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
             )
         return done.stdout
+
+    def command(self, *argv: str, user: str | None = None) -> list[str]:
+        """The argument vector that runs ``argv`` inside, for who wants to hold its ends."""
+        inside = [*_as(user), *argv] if user else list(argv)
+        enter = ["nsenter", f"--target={self._leader}", "--mount", "--pid", "--uts", "--ipc",
+                 "--net", "--root", "--wd", "--"]  # fmt: skip
+        clean = ["/usr/bin/env", "-i", f"PATH={ENVIRONMENT}/bin:/usr/sbin:/usr/bin",
+                 "LANG=C.UTF-8", f"PYTHONPATH={PYTHON_PATH}", "PYTHONDONTWRITEBYTECODE=1"]  # fmt: skip
+        return [*enter, *clean, *inside]
 
     def write(self, path: str, text: str, *, owner: str = "root", mode: int = 0o644) -> None:
         """Put a file, and the directories above it, inside."""
