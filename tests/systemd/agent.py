@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.systemd.container import CHECKOUT, ENVIRONMENT, SOURCE, Container
+from tests.systemd.container import CHECKOUT, ENVIRONMENT, PYTHON_PATH, Container
 
 UNIT = "nuketown-daemon.service"
 UNIT_TEXT = (CHECKOUT / "docs" / UNIT).read_text()
@@ -25,7 +25,8 @@ class Agent:
         self.write(".config/nuketown/identity.toml", f'name = "{name}"\n')
         self.write(
             ".local/bin/nuketown-daemon",
-            f"#!/bin/sh\nPYTHONPATH={SOURCE} exec {ENVIRONMENT}/bin/python -m nuketown_daemon\n",
+            f"#!/bin/sh\nexport PYTHONPATH={PYTHON_PATH}\n"
+            f"exec {ENVIRONMENT}/bin/python -m nuketown_daemon\n",
             mode=0o755,
         )
         self.write(f".config/systemd/user/{UNIT}", UNIT_TEXT)

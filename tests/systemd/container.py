@@ -43,7 +43,8 @@ class Container:
         # Killed with the tests, however they end: then its leader goes too, and every mount.
         command = [
             "setpriv", "--pdeathsig", "KILL",
-            "systemd-nspawn", "--quiet", f"--machine=nuketown-{os.getpid()}-{next(_numbers)}", "--register=no",
+            "systemd-nspawn", "--quiet", "--register=no",
+            f"--machine=nuketown-{os.getpid()}-{next(_numbers)}",
             *([] if booted else ["--keep-unit"]), f"--directory={self._root}",
             "--volatile=overlay", "--private-network", "--console=read-only", "--boot",
             "--link-journal=no", "--resolv-conf=off", "--timezone=off",
@@ -97,7 +98,8 @@ class Container:
         enter = ["nsenter", f"--target={self._leader}", "--mount", "--pid", "--uts", "--ipc",
                  "--net", "--root", "--wd", "--"]  # fmt: skip
         clean = ["/usr/bin/env", "-i", f"PATH={ENVIRONMENT}/bin:/usr/sbin:/usr/bin",
-                 "LANG=C.UTF-8", f"PYTHONPATH={PYTHON_PATH}", "PYTHONDONTWRITEBYTECODE=1"]  # fmt: skip
+                 f"PYTHONPATH={PYTHON_PATH}", "PYTHONDONTWRITEBYTECODE=1",
+                 "LANG=C.UTF-8"]  # fmt: skip
         return [*enter, *clean, *inside]
 
     def write(self, path: str, text: str, *, owner: str = "root", mode: int = 0o644) -> None:
