@@ -136,6 +136,7 @@ async def _cost(town: Town, project: str) -> float:
         tasks = (await request(town.socket, {"op": "tasks", "limit": 10}))["tasks"]
         return next((task for task in tasks if task["id"] == task_id and task["ended"]), None)
 
+    await status_when(town.socket, lambda status: status["current"] is not None)
     await status_when(
         town.socket,
         lambda status: status["current"] is None or status["status"] == "Waiting for an answer",
