@@ -1,16 +1,14 @@
-"""The slixmpp client: plugins, TLS, and what slixmpp does on its own that we do otherwise."""
+"""The agent's slixmpp client: its plugins and its name."""
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
 import ssl
-from contextlib import suppress
 from typing import Any
 
-import structlog
-from slixmpp import ClientXMPP
-
+from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.xmpp import client
+from nuketown_approval.xmpp.client import AccountClient, AccountSettings
+from nuketown_approval.xmpp.timing import LinkTiming
 from nuketown_daemon import __version__
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ConfigError
@@ -39,16 +37,11 @@ PLUGINS = (
     "xep_0461",  # replies
 )
 
-_DIRECT_TLS_PORTS = (443, 5223)
-_log = structlog.get_logger(__name__)
 
-
-class AgentClient(ClientXMPP):
-    """One account's client, used for the life of the daemon (XEP-0198 keeps its state here).
+class AgentClient(AccountClient):
+    """The agent's client.
 
     :param trust: from :func:`trust_of`
-    :param ping_s: between keepalive pings, in seconds
-    :param pong_s: for the answer, in seconds
     """
 
     def __init__(
@@ -58,85 +51,26 @@ class AgentClient(ClientXMPP):
         password: str,
         *,
         trust: ssl.SSLContext,
-        ping_s: float,
-        pong_s: float,
+        timing: LinkTiming,
     ) -> None:
-        self.plain = settings.tls == "off-loopback-only"
         super().__init__(
-            f"{settings.jid}/{RESOURCE}",
+            _account(settings),
             password,
+            resource=RESOURCE,
+            trust=trust,
+            timing=timing,
+            plugins=PLUGINS,
             plugin_config={
-                "feature_mechanisms": {
-                    "unencrypted_plain": self.plain,
-                    "unencrypted_scram": self.plain,
-                },
                 "xep_0092": {"software_name": "Nuketown", "version": __version__, "os": ""},
                 "xep_0115": {"caps_node": "urn:nuketown:daemon"},
-                "xep_0184": {"auto_ack": False, "auto_request": False},
-                "xep_0199": {"keepalive": True, "interval": ping_s, "timeout": pong_s},
             },
-            ssl_context=trust,
         )
-        self.own = settings.jid
-        """Bare JID of the account."""
-        self.online = asyncio.Event()
-        """A session is up; stanzas are sent only then (slixmpp would keep them for later)."""
-        self.session = 0
-        """Counts sessions; a resumed one is the same."""
-        self._choose_transport(settings)
-        for plugin in PLUGINS:
-            self.register_plugin(plugin)
         self.plugin["xep_0030"].add_identity("client", "bot", name=f"{identity.name} (Nuketown)")
-        # Subscriptions are our decision (roster.py).
-        self.auto_authorize = None
-        self.auto_subscribe = False
 
     @property
     def stream_management(self) -> Any:
         """The XEP-0198 plugin."""
         return self.plugin["xep_0198"]
-
-    def is_on_loopback(self) -> bool:
-        """Is the other end of the connection this machine?"""
-        peer: Any = self.transport.get_extra_info("peername") if self.transport else None
-        return bool(peer and ipaddress.ip_address(peer[0]).is_loopback)
-
-    def reconnect(self, wait: float = 0.0, reason: str = "Reconnecting") -> None:  # noqa: ARG002
-        """Give the connection up; connecting again is :class:`Connection`'s work.
-
-        Called by slixmpp when a ping is not answered. No closing tag is sent: the session shall
-        stay resumable.
-        """
-        self.disconnect_reason = reason
-        self.abort()
-
-    def exception(self, exception: Exception) -> None:
-        """No exception of a handler is lost."""
-        _log.error("xmpp_handler_failed", exc_info=exception)
-
-    async def close(self) -> None:
-        """End the connection, whatever state it is in, and slixmpp's own task."""
-        self.cancel_connection_attempt()
-        self.abort()
-        sender = self._run_out_filters
-        if sender is not None:
-            sender.cancel()
-            with suppress(asyncio.CancelledError):
-                await sender
-
-    def _choose_transport(self, settings: Xmpp) -> None:
-        # Without an address of ours, DNS says which services there are (XEP-0368, RFC 6120 §3.2).
-        named = settings.host is not None or settings.port is not None
-        direct = not named or settings.port in _DIRECT_TLS_PORTS
-        self.enable_plaintext = self.plain
-        self.enable_direct_tls = direct and not self.plain
-        self.enable_starttls = not self.plain and (not named or not direct)
-        self.address_override: tuple[str, int] | tuple[None, None] = (None, None)
-        if named:
-            self.address_override = (
-                settings.host or settings.jid.partition("@")[2],
-                settings.port or 5222,
-            )
 
 
 def trust_of(settings: Xmpp) -> ssl.SSLContext:
@@ -144,14 +78,18 @@ def trust_of(settings: Xmpp) -> ssl.SSLContext:
 
     :raises ConfigError: ``ca_file`` can't be used
     """
-    if settings.tls == "off-loopback-only":
-        # Never used; the system's CAs would only cost memory.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ca_file = settings.ca_file
     try:
-        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    except (OSError, ssl.SSLError) as exc:
-        raise ConfigError(
-            f"xmpp.toml: ca_file: {ca_file} has no certificates that can be read ({exc}): "
-            "name a file with the server's CA in PEM form."
-        ) from exc
+        return client.trust_of(_account(settings))
+    except ApprovalConfigError as exc:
+        raise ConfigError(str(exc)) from exc
+
+
+def _account(settings: Xmpp) -> AccountSettings:
+    return AccountSettings(
+        jid=settings.jid,
+        file="xmpp.toml",
+        host=settings.host,
+        port=settings.port,
+        plain=settings.tls == "off-loopback-only",
+        ca_file=settings.ca_file,
+    )

@@ -13,6 +13,8 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.stanza import Message
 from slixmpp.stanza import Presence as PresenceStanza
 
+from nuketown_approval.xmpp.forwarded import sender_of
+from nuketown_approval.xmpp.link import Link
 from nuketown_daemon.chat import OutgoingMessage
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
@@ -22,11 +24,9 @@ from nuketown_daemon.xmpp.archive import Archive
 from nuketown_daemon.xmpp.client import AgentClient, trust_of
 from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore, ProgressUpdate
 from nuketown_daemon.xmpp.inbox import Inbox
-from nuketown_daemon.xmpp.link import Link
 from nuketown_daemon.xmpp.outbox_sender import OutboxSender
 from nuketown_daemon.xmpp.people import People
 from nuketown_daemon.xmpp.progress import Progress
-from nuketown_daemon.xmpp.reading import sender_of
 from nuketown_daemon.xmpp.rooms import Rooms
 from nuketown_daemon.xmpp.roster import Roster
 from nuketown_daemon.xmpp.timing import Timing
@@ -61,8 +61,7 @@ class Connection:
             identity,
             password,
             trust=trust_of(settings),
-            ping_s=timing.ping_s,
-            pong_s=timing.pong_s,
+            timing=timing,
         )
         self._client = client
         self._people = people
@@ -143,21 +142,25 @@ class Connection:
     def _session_up(self, *, resumed: bool) -> None:
         if not resumed:
             self._inbox.session_started()
-            # Copies first, then presence: nothing falls between.
-            copies = self._client.plugin["xep_0280"].enable(timeout=self._timing.answer_s)
-            self._broadcast_presence()
-            self._rooms.session_started()
             if self._starting is not None:
                 self._starting.cancel()
-            self._starting = asyncio.create_task(self._start_session(copies))
+            self._starting = asyncio.create_task(self._start_session())
             self._starting.add_done_callback(_log_failure)
         self._outbox.session_changed(resumed=resumed)
         self._progress.wake()
         if resumed:
             self._show_presence()
 
-    async def _start_session(self, copies: asyncio.Future[Any]) -> None:
-        """What a new session asks the server for; none of it is needed to go on."""
+    async def _start_session(self) -> None:
+        """Show up, then ask the server for what is good to have."""
+        # Nobody sees us before it is written down from where on the archive is ours to read.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.answer_s):
+                await self._inbox.note_beginning()
+        # Copies first, then presence: nothing falls between.
+        copies = self._client.plugin["xep_0280"].enable(timeout=self._timing.answer_s)
+        self._broadcast_presence()
+        self._rooms.session_started()
         try:
             await copies
         except (IqError, IqTimeout):

@@ -12,6 +12,8 @@ import structlog
 from slixmpp import JID
 from slixmpp.stanza import Message
 
+from nuketown_approval.xmpp.backoff import Backoff
+from nuketown_approval.xmpp.forwarded import received_carbon, sender_of
 from nuketown_daemon.errors import JournalError
 from nuketown_daemon.xmpp.archive import (
     BEGINNING,
@@ -19,7 +21,6 @@ from nuketown_daemon.xmpp.archive import (
     ArchiveMissingError,
     ArchiveUnavailableError,
 )
-from nuketown_daemon.xmpp.backoff import Backoff
 from nuketown_daemon.xmpp.client import AgentClient
 from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore
 from nuketown_daemon.xmpp.people import People
@@ -27,8 +28,6 @@ from nuketown_daemon.xmpp.reading import (
     Reading,
     read_direct,
     read_room,
-    received_carbon,
-    sender_of,
 )
 from nuketown_daemon.xmpp.rooms import Rooms
 
@@ -83,6 +82,14 @@ class Inbox:
         """A new session: before anything it brings, look at what came while we were away."""
         self._waiting.append(_CatchUp())
         self._arrived.set()
+
+    async def note_beginning(self) -> None:
+        """First start: write down where the archive ends now, which is where our part begins."""
+        if await self._persist_str(self._store.archive_cursor) is not None:
+            return
+        with suppress(ArchiveMissingError, ArchiveUnavailableError):
+            newest = await self._archive.newest_id()
+            await self._persist(lambda: self._store.set_archive_cursor(newest or BEGINNING))
 
     def take(self, stanza: Message) -> bool:
         """Look at a message stanza; False if it is left to other parts.
@@ -226,8 +233,7 @@ class Inbox:
     async def _read_archive(self) -> None:
         cursor = await self._persist_str(self._store.archive_cursor)
         if cursor is None:
-            newest = await self._archive.newest_id()
-            await self._persist(lambda: self._store.set_archive_cursor(newest or BEGINNING))
+            await self.note_beginning()
             return
         async for page in self._archive.since(cursor):
             for result in page.results:

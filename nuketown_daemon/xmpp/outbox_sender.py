@@ -14,9 +14,9 @@ from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.stanza import Message
 
+from nuketown_approval.xmpp.backoff import Backoff
 from nuketown_daemon.errors import JournalError
 from nuketown_daemon.xmpp.archive import Archive, ArchiveMissingError, ArchiveUnavailableError
-from nuketown_daemon.xmpp.backoff import Backoff
 from nuketown_daemon.xmpp.client import AgentClient
 from nuketown_daemon.xmpp.contract import MessageStore, OutboxEntry
 from nuketown_daemon.xmpp.rooms import Rooms

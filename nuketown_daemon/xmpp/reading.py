@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from xml.etree import ElementTree as ET
 
-from slixmpp import JID, InvalidJID
-from slixmpp.stanza import Message, Presence
+from slixmpp.stanza import Message
 
+from nuketown_approval.xmpp.forwarded import CLIENT, only_message
 from nuketown_daemon.chat import IncomingMessage
 from nuketown_daemon.errors import ProtocolError
 from nuketown_daemon.task import PROMPT_LIMIT
 
-CLIENT = "{jabber:client}"
 _SID = "{urn:xmpp:sid:0}"
-_CARBONS = "{urn:xmpp:carbons:2}"
-_FORWARDED = "{urn:xmpp:forward:0}forwarded"
 _RESULT = "{urn:xmpp:mam:2}result"
 _DELAY = "{urn:xmpp:delay}delay"
 _REPLACE = "{urn:xmpp:message-correct:0}replace"
@@ -149,18 +146,6 @@ def stanza_id(xml: ET.Element, by: str) -> str | None:
     return ids[-1] if ids else None
 
 
-def received_carbon(stanza: Message, own: str) -> Message | None:
-    """The message in a ``received`` carbon, unwrapped once; None for anything else.
-
-    Only the own account makes carbons, and it has no resource (XEP-0280 §11, CVE-2017-5589).
-    """
-    if stanza.xml.get("from") != own or stanza.xml.get("type") == "error":
-        return None
-    copies = stanza.xml.findall(f"{_CARBONS}received")
-    inner = _only_message(copies[0]) if len(copies) == 1 else None
-    return inner if inner is not None and inner["from"].bare != own else None
-
-
 @dataclass(frozen=True)
 class ArchiveResult:
     """One result of an archive query (XEP-0313 §4.2)."""
@@ -178,28 +163,11 @@ def archive_result(stanza: Message) -> ArchiveResult | None:
     result = stanza.xml.find(_RESULT)
     if result is None:
         return None
-    inner = _only_message(result)
+    inner = only_message(result)
     query_id, archive_id = result.get("queryid"), result.get("id")
     if inner is None or not query_id or not archive_id:
         raise ProtocolError("an archive result without exactly one message and its ids was ignored")
     return ArchiveResult(query_id, archive_id, inner)
-
-
-def _only_message(wrapper: ET.Element) -> Message | None:
-    forwarded = wrapper.findall(_FORWARDED)
-    messages = forwarded[0].findall(f"{CLIENT}message") if len(forwarded) == 1 else []
-    if len(messages) != 1:
-        return None
-    return Message(xml=messages[0])  # type: ignore[no-untyped-call]
-
-
-def sender_of(stanza: Message | Presence) -> JID | None:
-    """Who the server says it is from; None where that is no JID (or the server itself)."""
-    try:
-        sender = stanza["from"]
-    except InvalidJID:
-        return None
-    return sender if sender.bare else None
 
 
 def _short(value: str | None) -> str | None:

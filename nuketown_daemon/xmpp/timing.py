@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nuketown_approval.xmpp.timing import LinkTiming
+
 
 @dataclass(frozen=True)
-class Timing:
+class Timing(LinkTiming):
     """All in seconds."""
 
-    connect_s: float = 30.0
-    """For a TCP (and TLS) connection."""
-    negotiate_s: float = 60.0
-    """From the connection to the session."""
-    first_retry_s: float = 1.0
-    longest_retry_s: float = 120.0
-    refused_retry_s: float = 300.0
-    """After a wrong password or certificate: trying faster helps nobody and locks accounts."""
-    ping_s: float = 60.0
-    pong_s: float = 20.0
-    answer_s: float = 30.0
-    """For the answer to a request."""
     ack_s: float = 30.0
     """For the server's acknowledgement of a message; then the connection counts as dead."""
     progress_s: float = 3.0
     """Between corrections of a progress message."""
     rejoin_s: float = 60.0
     """Between tries to enter a room."""
-    leave_s: float = 3.0
-    """For saying goodbye."""

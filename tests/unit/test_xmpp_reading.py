@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slixmpp.stanza import Message
 
+from nuketown_approval.xmpp.backoff import Backoff
+from nuketown_approval.xmpp.forwarded import received_carbon, sender_of
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
 from nuketown_daemon.xmpp.archive import Archive, Page
-from nuketown_daemon.xmpp.backoff import Backoff
 from nuketown_daemon.xmpp.client import AgentClient, trust_of
 from nuketown_daemon.xmpp.reading import (
     Trouble,
     archive_result,
     read_direct,
     read_room,
-    received_carbon,
-    sender_of,
     stanza_id,
 )
+from nuketown_daemon.xmpp.timing import Timing
 from nuketown_daemon.xmpp.writing import BODY_LIMIT, clean, status_line
 
 OWN = "ada@example.org"
@@ -134,7 +134,7 @@ def test_archive_results():
 async def test_an_archive_s_results_come_from_that_archive():
     settings = Xmpp(jid=OWN, host="127.0.0.1", tls="off-loopback-only")
     client = AgentClient(
-        settings, Identity(name="ada"), "secret", trust=trust_of(settings), ping_s=60, pong_s=20
+        settings, Identity(name="ada"), "secret", trust=trust_of(settings), timing=Timing()
     )
     archive = Archive(client, answer_s=1)
     page = Page()

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from nuketown_daemon.xmpp.backoff import Backoff, jittered
-from nuketown_daemon.xmpp.client import AgentClient
-from nuketown_daemon.xmpp.timing import Timing
+from nuketown_approval.xmpp.backoff import Backoff, jittered
+from nuketown_approval.xmpp.client import AccountClient
+from nuketown_approval.xmpp.timing import LinkTiming
 
 _STABLE_S = 60.0
 """A session that lasted so long makes the next failure a first one, in seconds."""
@@ -31,7 +31,7 @@ class Link:
     :param up: called in the event loop, before anything of the session is read
     """
 
-    def __init__(self, client: AgentClient, timing: Timing, *, up: SessionUp) -> None:
+    def __init__(self, client: AccountClient, timing: LinkTiming, *, up: SessionUp) -> None:
         self._client = client
         self._timing = timing
         self._up = up
@@ -121,8 +121,8 @@ class Link:
     def _check_loopback(self) -> None:
         if self._client.plain and self._client.is_connected() and not self._client.is_on_loopback():
             self._refuse(
-                'xmpp.toml: tls = "off-loopback-only" but host is another machine: '
-                'set tls = "required".'
+                f'{self._client.settings_file}: tls = "off-loopback-only" but host is another '
+                'machine: set tls = "required".'
             )
 
     def _on_bound(self, _: Any) -> None:
@@ -156,7 +156,8 @@ class Link:
             return
         self._refusal = (
             f"The server refuses the password of {self._client.own} ({failure['condition']}): "
-            "put the right one into xmpp.toml's password_file and restart the daemon."
+            f"put the right one into the password file that {self._client.settings_file} names, "
+            "and restart."
         )
 
     def _on_no_auth(self, _: Any) -> None:
@@ -166,11 +167,11 @@ class Link:
         )
 
     def _on_untrusted(self, error: Any) -> None:
-        self._refuse(_untrusted(error))
+        self._refuse(self._untrusted(error))
 
     def _on_connection_failed(self, error: Any) -> None:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            self._refusal = _untrusted(error)
+            self._refusal = self._untrusted(error)
         else:
             _log.info("xmpp_connection_failed", reason=str(error))
 
@@ -180,12 +181,11 @@ class Link:
         if condition == "conflict":
             self._refusal = (
                 f"Another client took over {self._client.boundjid.full}: "
-                "stop the second daemon that uses this account."
+                "stop the second program that uses this account."
             )
 
-
-def _untrusted(error: Any) -> str:
-    return (
-        f"The server's certificate is not trusted ({str(error)[:200]}): "
-        "set ca_file in xmpp.toml to the CA that signed it, or mend the certificate."
-    )
+    def _untrusted(self, error: Any) -> str:
+        return (
+            f"The server's certificate is not trusted ({str(error)[:200]}): set ca_file in "
+            f"{self._client.settings_file} to the CA that signed it, or mend the certificate."
+        )

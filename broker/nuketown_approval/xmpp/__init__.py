@@ -1,0 +1,1 @@
+"""An XMPP account that stays online: what daemon and broker share of it."""

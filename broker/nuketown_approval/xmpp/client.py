@@ -1,0 +1,151 @@
+"""The slixmpp client of one account: TLS, and what slixmpp does on its own that we do otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from slixmpp import ClientXMPP
+
+from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.xmpp.timing import LinkTiming
+
+_DIRECT_TLS_PORTS = (443, 5223)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """Which account, and how its server is reached."""
+
+    jid: str
+    """Bare."""
+    file: str
+    """The configuration file, for sentences to people."""
+    host: str | None = None
+    port: int | None = None
+    plain: bool = False
+    """No TLS; refused when the server turns out not to be this machine."""
+    ca_file: Path | None = None
+
+
+class AccountClient(ClientXMPP):
+    """One account's client, used for the life of the process (XEP-0198 keeps its state here).
+
+    :param resource: one for ever: a new session replaces the one that a crash left on the server
+    :param trust: from :func:`trust_of`
+    :param plugins: slixmpp's names, in order
+    :param plugin_config: beside what every account needs
+    """
+
+    def __init__(
+        self,
+        settings: AccountSettings,
+        password: str,
+        *,
+        resource: str,
+        trust: ssl.SSLContext,
+        timing: LinkTiming,
+        plugins: Iterable[str],
+        plugin_config: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.plain = settings.plain
+        super().__init__(
+            f"{settings.jid}/{resource}",
+            password,
+            plugin_config={
+                "feature_mechanisms": {
+                    "unencrypted_plain": self.plain,
+                    "unencrypted_scram": self.plain,
+                },
+                "xep_0184": {"auto_ack": False, "auto_request": False},
+                "xep_0199": {
+                    "keepalive": True,
+                    "interval": timing.ping_s,
+                    "timeout": timing.pong_s,
+                },
+                **plugin_config,
+            },
+            ssl_context=trust,
+        )
+        self.own = settings.jid
+        """Bare JID of the account."""
+        self.settings_file = settings.file
+        self.online = asyncio.Event()
+        """A session is up; stanzas are sent only then (slixmpp would keep them for later)."""
+        self.session = 0
+        """Counts sessions; a resumed one is the same."""
+        self._choose_transport(settings)
+        for plugin in plugins:
+            self.register_plugin(plugin)
+        # Subscriptions are our decision.
+        self.auto_authorize = None
+        self.auto_subscribe = False
+
+    def is_on_loopback(self) -> bool:
+        """Is the other end of the connection this machine?"""
+        peer: Any = self.transport.get_extra_info("peername") if self.transport else None
+        return bool(peer and ipaddress.ip_address(peer[0]).is_loopback)
+
+    def reconnect(self, wait: float = 0.0, reason: str = "Reconnecting") -> None:  # noqa: ARG002
+        """Give the connection up; connecting again is :class:`~nuketown_approval.xmpp.link.Link`'s
+        work.
+
+        Called by slixmpp when a ping is not answered. No closing tag is sent: the session shall
+        stay resumable.
+        """
+        self.disconnect_reason = reason
+        self.abort()
+
+    def exception(self, exception: Exception) -> None:
+        """No exception of a handler is lost."""
+        _log.error("xmpp_handler_failed", exc_info=exception)
+
+    async def close(self) -> None:
+        """End the connection, whatever state it is in, and slixmpp's own task."""
+        self.cancel_connection_attempt()
+        self.abort()
+        sender = self._run_out_filters
+        if sender is not None:
+            sender.cancel()
+            with suppress(asyncio.CancelledError):
+                await sender
+
+    def _choose_transport(self, settings: AccountSettings) -> None:
+        # Without an address of ours, DNS says which services there are (XEP-0368, RFC 6120 §3.2).
+        named = settings.host is not None or settings.port is not None
+        direct = not named or settings.port in _DIRECT_TLS_PORTS
+        self.enable_plaintext = self.plain
+        self.enable_direct_tls = direct and not self.plain
+        self.enable_starttls = not self.plain and (not named or not direct)
+        self.address_override: tuple[str, int] | tuple[None, None] = (None, None)
+        if named:
+            self.address_override = (
+                settings.host or settings.jid.partition("@")[2],
+                settings.port or 5222,
+            )
+
+
+def trust_of(settings: AccountSettings) -> ssl.SSLContext:
+    """Whom the connection trusts: ``ca_file`` alone where it is set, else the system's CAs.
+
+    :raises ApprovalConfigError: ``ca_file`` can't be used
+    """
+    if settings.plain:
+        # Never used; the system's CAs would only cost memory.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca_file = settings.ca_file
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError) as exc:
+        raise ApprovalConfigError(
+            f"{settings.file}: ca_file: {ca_file} has no certificates that can be read ({exc}): "
+            "name a file with the server's CA in PEM form."
+        ) from exc
