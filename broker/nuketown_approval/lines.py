@@ -129,9 +129,7 @@ class VerdictReply(BaseModel):
     ok: Literal[True] = True
     verdict: Verdict
     confined: bool = False
-    """Pre-approved or granted: run it in ``/``, with /dev/null as input, as argv[0] says."""
-    argv0: str | None = None
-    """Confined by a pattern: the path to run it by, as argv[0] too."""
+    """Pre-approved or granted: it runs in ``/``, without input or terminal, its path as argv[0]."""
 
 
 class PendingRequestShown(BaseModel):

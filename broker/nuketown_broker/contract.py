@@ -90,7 +90,8 @@ class Settled:
     """How a question ended, for the channels that lost and for the audit."""
 
     result: Literal["approved", "denied"]
-    how: Literal["answered", "timed out", "withdrawn", "broker stopped", "nobody to ask"]
+    how: Literal["answered", "ruled", "timed out", "withdrawn", "broker stopped", "nobody to ask"]
+    """``ruled``: by a rule or a limit, without asking; no channel hears of it."""
     sentence: str
     """``approved on desktop by josh, 14:02``"""
     answer: Answer | None = None

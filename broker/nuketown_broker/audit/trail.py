@@ -40,7 +40,7 @@ class AuditTrail:
         file_limit: int = FILE_LIMIT,
         journald: Journald | None = None,
     ) -> None:
-        self._directory = directory
+        self.directory = directory
         self._clock = clock
         self._file_limit = file_limit
         self._journald = journald or Journald("nuketown-broker")
@@ -57,7 +57,7 @@ class AuditTrail:
             await asyncio.to_thread(self._open)
         except OSError as exc:
             raise ApprovalConfigError(
-                f"the audit in {self._directory} can't be written ({exc.strerror}): give the "
+                f"the audit in {self.directory} can't be written ({exc.strerror}): give the "
                 "directory to the broker's user, mode 0700."
             ) from exc
         return self
@@ -111,8 +111,8 @@ class AuditTrail:
             self._writer = None
 
     def _open(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files = audit_files(self._directory)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = audit_files(self.directory)
         newest = files[-1] if files else None
         clean = False
         for path in reversed(files):
@@ -125,7 +125,7 @@ class AuditTrail:
             self._take(newest)
         else:
             # A last line cut by a crash stays as it is; the chain goes on in another file.
-            self._start_file(file_after(newest, self._directory))
+            self._start_file(file_after(newest, self.directory))
 
     def _take(self, path: Path) -> None:
         descriptor = os.open(path, _FLAGS, 0o600)
@@ -138,7 +138,7 @@ class AuditTrail:
 
     def _start_file(self, path: Path) -> None:
         self._take(path)
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(directory)
         finally:
@@ -162,9 +162,9 @@ class AuditTrail:
         self.head = head
 
     def _follow(self) -> None:
-        files = audit_files(self._directory)
+        files = audit_files(self.directory)
         newest = max([*files, *([self._path] if self._path else [])], default=None)
-        self._start_file(file_after(newest, self._directory))
+        self._start_file(file_after(newest, self.directory))
 
     def _is_as_we_left_it(self) -> bool:
         """Edited, cut and replaced files are noticed at the next record, not at the next look."""
@@ -187,7 +187,7 @@ class AuditTrail:
 
     def _tell_head(self) -> None:
         if self.head != self._told:
-            send_head(self._journald, self.head, self._directory)
+            send_head(self._journald, self.head, self.directory)
             self._told = self.head
 
 

@@ -1,0 +1,1 @@
+"""The broker's socket: requests and answers from this machine, by peer credentials."""
