@@ -9,6 +9,7 @@ import socket
 import string
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -38,6 +39,8 @@ class Prosody:
     :param smacks: do stream management (XEP-0198)
     :param stanza_limit: largest stanza a client may send, in bytes
     :param hibernation_s: how long a lost stream can be resumed (XEP-0198), in seconds
+    :param modules: files of further modules to load (``…/mod_name.lua``)
+    :param programs: directory with the ``prosody`` and ``prosodyctl`` to use; else the system's
     :raises ConfigError: Prosody is not installed
     :raises NuketownError: it does not start; the text has the end of its log
     """
@@ -51,6 +54,8 @@ class Prosody:
         smacks: bool = True,
         stanza_limit: int = 256 * 1024,
         hibernation_s: int = 300,
+        modules: Sequence[Path] = (),
+        programs: Path | None = None,
     ) -> None:
         self.directory = directory
         self.port = _free_port()
@@ -59,6 +64,8 @@ class Prosody:
         self._smacks = smacks
         self._stanza_limit = stanza_limit
         self._hibernation_s = hibernation_s
+        self._modules = tuple(modules)
+        self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -135,7 +142,7 @@ class Prosody:
         jid = f"{name}@{DOMAIN}"
         # The password goes through standard input: an argument can be read by every user.
         process = await asyncio.create_subprocess_exec(
-            _program("prosodyctl"), "--config", str(self._configuration), "adduser", jid,
+            self._program("prosodyctl"), "--config", str(self._configuration), "adduser", jid,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -146,14 +153,19 @@ class Prosody:
             raise NuketownError(f"Prosody did not create the account {jid}: {text[-1]}")
         return jid
 
+    def _program(self, name: str) -> str:
+        return _program(name) if self._programs is None else str(self._programs / name)
+
     @property
     def _configuration(self) -> Path:
         return self.directory / "prosody.cfg.lua"
 
     async def _prepare(self) -> None:
-        _program("prosody")
+        self._program("prosody")
         for name in ("data", "certs", "mods"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
+        for module in self._modules:
+            shutil.copy(module, self.directory / "mods")
         if self.tls and not self.certificate.exists():
             await self._make_certificate()
         self._configuration.write_text(self._settings())
@@ -180,6 +192,7 @@ class Prosody:
         modules += ["smacks"] if self._smacks else []
         modules += ["mam"] if self.mam else []
         modules += ["tls"] if self.tls else []
+        modules += [module.stem.removeprefix("mod_") for module in self._modules]
         disabled = ["s2s"] if self.tls else ["s2s", "tls"]
         lines = [
             "run_as_root = true" if os.geteuid() == 0 else "",
@@ -212,7 +225,7 @@ class Prosody:
     def _spawn(self) -> None:
         # A session of its own: Ctrl-C in a terminal reaches us, and we stop it in order.
         self._process = subprocess.Popen(
-            [_program("prosody"), "--config", str(self._configuration), "-F"],
+            [self._program("prosody"), "--config", str(self._configuration), "-F"],
             cwd=self.directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
