@@ -6,14 +6,15 @@ import re
 from collections.abc import Sequence
 
 from nuketown_broker.policy.option_table import Operand
+from nuketown_broker.policy.word_set import word_set
 
 _FIELD_MATCH = re.compile(r"[A-Z_][A-Z0-9_]{0,63}=.*", re.DOTALL)
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?")
-_IP_OBJECTS = frozenset(
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?")
+_IP_OBJECTS = word_set(
     "a addr address l link r ro route ru rule n neigh neighbor neighbour nexthop maddr maddress "
-    "mroute tunnel tuntap token tcpmetrics macsec netconf".split()
+    "mroute tunnel tuntap token tcpmetrics macsec netconf"
 )
-_IP_VERBS = frozenset("s sh show l ls lst list get".split())
+_IP_VERBS = word_set("s sh show l ls lst list get")
 
 
 def judge_journal_matches(operands: Sequence[Operand]) -> str | None:

@@ -42,11 +42,7 @@ _JOURNALCTL = CommandTable(
     options={
         **bundles("xefrqa", [("u", _UNIT), ("n", _LINES), ("b", _BOOT)]),
         # With -k: kernel messages of this boot.
-        **{
-            word: Option(selects=True)
-            for word in bundles("kxefrqa", [], most=2)
-            if "k" in word
-        },
+        **{word: Option(selects=True) for word in bundles("kxefrqa", [], most=2) if "k" in word},
         **flags(
             "--no-pager --catalog --pager-end --follow --reverse --quiet --all --utc "
             "--no-hostname --no-full --full -l --no-tail --show-cursor --version --help -h"

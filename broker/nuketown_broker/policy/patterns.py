@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from nuketown_broker.policy.option_table import CommandTable, Operand
+from nuketown_broker.policy.option_table import CommandTable, Operand, Option
 from nuketown_broker.policy.options import table_of
 
 _SHELL_WORD = re.compile(r"\|\|?|&&?|;+|[<>]+|\d?>&?\d?")
@@ -73,77 +73,88 @@ def mismatch(pattern: Pattern, words: Sequence[str]) -> str | None:
     :param words: of the request, without its first
     """
     table = table_of(pattern.command)
-    operands: list[Operand] = []
-    reason = _walk(pattern.words[1:], list(words), table, operands)
+    comparison = _Comparison(pattern, words, table)
+    reason = comparison.run()
     if reason is None and table.operands is not None:
-        reason = table.operands(operands)
+        reason = table.operands(comparison.operands)
     return reason
 
 
-def _walk(
-    expected: Sequence[str], words: list[str], table: CommandTable, operands: list[Operand]
-) -> str | None:
-    open_ended = bool(expected) and expected[-1] == "*"
-    fixed = list(expected[:-1] if open_ended else expected)
-    covered = 0  # words that a final * stands for: at least one
-    position = 0
-    while position < len(words):
-        word = words[position]
-        if word.startswith("-"):
-            if fixed and fixed[0] == word:
-                fixed.pop(0)
-                position += 1
-                continue
-            taken, reason = _take_option(words, position, table, open_ended=open_ended)
-            if reason:
+class _Comparison:
+    """A walk along the words of a request and of a pattern."""
+
+    def __init__(self, pattern: Pattern, words: Sequence[str], table: CommandTable) -> None:
+        expected = list(pattern.words[1:])
+        self.open_ended = expected[-1:] == ["*"]
+        self.expected = expected[:-1] if self.open_ended else expected
+        self.words = list(words)
+        self.table = table
+        self.operands: list[Operand] = []
+        self._covered = False  # a final * stands for at least one word
+
+    def run(self) -> str | None:
+        """Why it does not match, or None."""
+        while self.words:
+            word = self.words.pop(0)
+            take = self._take_option if word.startswith("-") else self._take_operand
+            if reason := take(word):
                 return reason
-            position += taken
-            covered += taken
-            continue
-        position += 1
-        if fixed:
-            if not word_matches(fixed[0], word):
-                return f"{word!r} is not {fixed[0]!r}"
-            operands.append(Operand(word, starred="*" in fixed.pop(0)))
-        elif open_ended:
-            if not word or _CONTROL.search(word):
-                return f"* does not stand for {word!r}"
-            operands.append(Operand(word, starred=True))
-            covered += 1
-        else:
-            return f"{word!r} is one word more than the pattern has"
-    if fixed:
-        return f"{fixed[0]!r} is missing"
-    if open_ended and not covered:
-        return "the final * stands for one or more words, and there is none"
-    return None
+        if self.expected:
+            return f"{self.expected[0]!r} is missing"
+        if self.open_ended and not self._covered:
+            return "the final * stands for one or more words, and there is none"
+        return None
 
+    def _take_operand(self, word: str) -> str | None:
+        starred, reason = self._fit(word)
+        if reason is None:
+            self.operands.append(Operand(word, starred))
+        return reason
 
-def _take_option(
-    words: list[str], position: int, table: CommandTable, *, open_ended: bool
-) -> tuple[int, str | None]:
-    """How many words the option at ``position`` takes, or why it may not stand there."""
-    word = words[position]
-    option = table.find(word)
-    if option is None:
-        return 0, f"{word!r} is no option known to be harmless here"
-    if option.selects and not open_ended:
-        return 0, f"{word!r} changes what the command is about, and the pattern has no final *"
-    if option.value is None:
-        return 1, None
-    following = words[position + 1] if position + 1 < len(words) else None
-    is_value = (
-        following is not None
-        and not following.startswith("-")
-        and option.value.fullmatch(following) is not None
-    )
-    if is_value:
-        return 2, None
-    if option.optional:
-        return 1, None
-    if following is None:
-        return 0, f"{word!r} has no value after it"
-    return 0, f"{following!r} can't be the value of {word!r} here"
+    def _fit(self, word: str) -> tuple[bool, str | None]:
+        """Match a word that is no option; was it ``*`` that matched, and if nothing, why?"""
+        if self.expected:
+            wanted = self.expected.pop(0)
+            if word_matches(wanted, word):
+                return "*" in wanted, None
+            return False, f"{word!r} is not {wanted!r}"
+        if not self.open_ended:
+            return False, f"{word!r} is one word more than the pattern has"
+        if not word or _CONTROL.search(word):
+            return False, f"* does not stand for {word!r}"
+        self._covered = True
+        return True, None
+
+    def _take_option(self, word: str) -> str | None:
+        option = self.table.find(word)
+        if self.expected[:1] == [word]:  # the pattern's own
+            self.expected.pop(0)
+            if option and option.value and self._value_follows(option):
+                return self._fit(self.words.pop(0))[1]
+            return None
+        if option is None:
+            return f"{word!r} is no option known to be harmless here"
+        if option.selects and not self.open_ended:
+            return f"{word!r} changes what the command is about, and the pattern has no final *"
+        self._covered = True
+        if option.value is None:
+            return None
+        if self._value_follows(option):
+            self.words.pop(0)
+            return None
+        if option.optional:
+            return None
+        if not self.words:
+            return f"{word!r} has no value after it"
+        return f"{self.words[0]!r} can't be the value of {word!r} here"
+
+    def _value_follows(self, option: Option) -> bool:
+        following = self.words[0] if self.words else "-"
+        return (
+            not following.startswith("-")
+            and option.value is not None
+            and option.value.fullmatch(following) is not None
+        )
 
 
 def word_matches(expected: str, word: str) -> bool:

@@ -10,21 +10,20 @@ import re
 from collections.abc import Sequence
 
 from nuketown_broker.policy.option_table import Operand
+from nuketown_broker.policy.word_set import word_set
 
-READING_VERBS = frozenset(
-    "status show cat help is-active is-enabled is-failed is-system-running list-units "
+READING_VERBS = word_set(
+    "status show cat is-active is-enabled is-failed is-system-running list-units "
     "list-unit-files list-timers list-sockets list-dependencies list-jobs list-machines "
-    "list-automounts list-paths get-default show-environment".split()
+    "list-automounts list-paths get-default show-environment"
 )
-SERVICE_VERBS = frozenset(
+SERVICE_VERBS = word_set(
     "start stop restart reload try-restart reload-or-restart try-reload-or-restart "
-    "enable disable reenable mask unmask reset-failed".split()
+    "enable disable reenable mask unmask reset-failed"
 )
 _VERBS_ALONE = frozenset({"daemon-reload"})
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,255}")
-_UNIT_TYPES = frozenset(
-    "target socket timer mount automount path slice scope device swap snapshot".split()
-)
+_UNIT_TYPES = word_set("target socket timer mount automount path slice scope device swap snapshot")
 
 
 def judge_unit_words(operands: Sequence[Operand]) -> str | None:

@@ -1,0 +1,315 @@
+"""broker.toml and the environment over it; docs/policy.md explains the keys.
+
+``NUKETOWN_BROKER_<KEY>`` overrides a key, for example ``NUKETOWN_BROKER_SOCKET`` (values may be
+JSON, as pydantic-settings reads them). The file is root's or the broker's own user's, and nobody
+else can write it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import pwd
+import stat
+import tomllib
+from pathlib import Path
+from socket import gethostname
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.request import Kind, Name
+from nuketown_broker.accounts_check import bare_jid, check_accounts, check_transport
+from nuketown_broker.policy.patterns import Pattern, parse_pattern
+
+SYSTEM_FILE = Path("/etc/nuketown/broker.toml")
+_SIZE_LIMIT = 1024 * 1024
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def _absolute(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path (or begin with ~)")
+    return path
+
+
+def _approver_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error as exc:
+        raise ValueError("must be the base64 that nuketown approvals keygen printed") from exc
+    if len(raw) != 32:
+        raise ValueError("must be an Ed25519 public key: 32 bytes in base64")
+    return text
+
+
+def _pattern(text: str) -> str:
+    parse_pattern(text)
+    return text
+
+
+BareJid = Annotated[str, AfterValidator(bare_jid)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+PatternText = Annotated[str, Field(max_length=4096), AfterValidator(_pattern)]
+UserName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$")]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+
+
+class AutoRule(BaseModel):
+    """``[[agents.<name>.auto]]``: a known workload, approved so often a day."""
+
+    model_config = _STRICT
+    kind: Literal["delegate", "scale", "network"]
+    to: Annotated[str, Field(min_length=1, max_length=2000)]
+    """Compared whole with what is asked for: agents, tier or egress."""
+    max_per_day: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Agent(BaseModel):
+    """``[agents.<name>]``: who may ask, for what, and what needs no answer."""
+
+    model_config = _STRICT
+    uid: Annotated[int, Field(ge=1, lt=2**32 - 1)] | None = None
+    """None: it does not live on this host."""
+    jids: tuple[BareJid, ...] = ()
+    broker_jid: BareJid | None = None
+    """Account of the broker of the device that it lives on."""
+    role: Annotated[str, Field(min_length=1, max_length=64)] = "software"
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    pre_approved: tuple[PatternText, ...] = ()
+    deny: tuple[PatternText, ...] = ()
+    auto: tuple[AutoRule, ...] = ()
+    timeout_s: Seconds | None = None
+
+    @property
+    def pre_approved_patterns(self) -> tuple[Pattern, ...]:
+        """Patterns that need no answer."""
+        return tuple(parse_pattern(text) for text in self.pre_approved)
+
+    @property
+    def deny_patterns(self) -> tuple[Pattern, ...]:
+        """Patterns that get no answer but no."""
+        return tuple(parse_pattern(text) for text in self.deny)
+
+
+class Configuration(BaseSettings):
+    """All of broker.toml; read with :func:`load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NUKETOWN_BROKER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    role: Literal["workstation", "device", "cluster"]
+    jid: BareJid | None = None
+    """The broker's own account."""
+    password_file: AbsolutePath | None = None
+    human_jid: BareJid | None = None
+    human_password_file: AbsolutePath | None = None
+    """Workstation: also be an observer on the human's account."""
+    approval_jid: BareJid | None = None
+    """Device, cluster: the account that is asked first; None: ``human_jid``."""
+    approvers: tuple[BareJid, ...] = ()
+    approver_users: tuple[UserName, ...] | None = None
+    """Accounts that may answer at the command line; None: :attr:`answering_users`."""
+    timeout_s: Seconds = 120
+    approver_key: Annotated[str, AfterValidator(_approver_key)] | None = None
+    """Device, cluster: only verdicts with this key's signature approve."""
+    signing_key_file: AbsolutePath | None = None
+    """Workstation: private key that signs what was answered here."""
+    socket: AbsolutePath = Path("/run/nuketown/broker/socket")
+    state_directory: AbsolutePath | None = None
+    """None: :attr:`state`."""
+    host_name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        default_factory=gethostname
+    )
+    """How requests name this machine."""
+    secure_path: tuple[AbsolutePath, ...] | None = None
+    """Where patterns' commands are looked for; None: :attr:`directories`."""
+    host: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: Literal["required", "off-loopback-only"] = "required"
+    ca_file: AbsolutePath | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    agents: dict[Name, Agent] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Configuration:
+        check_transport(self)
+        check_accounts(self)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  (the signature is the library's)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as keyword arguments."""
+        return (env_settings, init_settings)
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """``secure_path``: as in sudo.json, else NixOS's or Debian's."""
+        if self.secure_path is not None:
+            return self.secure_path
+        nixos = Path("/run/current-system/sw/bin")
+        if nixos.is_dir():
+            return (Path("/run/wrappers/bin"), nixos)
+        names = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
+        return tuple(Path("/") / name for name in names)
+
+    @property
+    def answering_users(self) -> tuple[str, ...]:
+        """``approver_users``; a workstation's default is nobody but its own user, else root."""
+        if self.approver_users is not None:
+            return self.approver_users
+        return () if self.role == "workstation" else ("root",)
+
+    @property
+    def state(self) -> Path:
+        """Directory of the audit."""
+        if self.state_directory:
+            return self.state_directory
+        if self.role != "workstation":
+            return Path("/var/lib/nuketown-broker")
+        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        return Path(home) / "nuketown-broker"
+
+    def timeout_of(self, agent: str) -> int:
+        """Seconds that a request of ``agent`` waits for an answer."""
+        known = self.agents.get(agent)
+        return (known and known.timeout_s) or self.timeout_s
+
+    def agent_of_uid(self, uid: int) -> str | None:
+        """The agent that a uid of this host stands for."""
+        return next((name for name, agent in self.agents.items() if agent.uid == uid), None)
+
+    def agents_of_jid(self, jid: str) -> tuple[str, ...]:
+        """Agents whose own account the bare JID ``jid`` is."""
+        return tuple(name for name, agent in self.agents.items() if jid in agent.jids)
+
+    def agents_of_broker(self, jid: str) -> tuple[str, ...]:
+        """Agents whose device's broker has the bare JID ``jid``."""
+        return tuple(name for name, agent in self.agents.items() if agent.broker_jid == jid)
+
+
+def default_file() -> Path:
+    """``$XDG_CONFIG_HOME/nuketown/broker.toml`` where it exists (not for root), else /etc's."""
+    if os.geteuid() != 0:
+        home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        own = Path(home) / "nuketown/broker.toml"
+        if os.path.lexists(own):
+            return own
+    return SYSTEM_FILE
+
+
+def load(path: Path | None = None) -> Configuration:
+    """Read and check the configuration.
+
+    :param path: None: :func:`default_file`
+    :raises ApprovalConfigError: one sentence with file, key and remedy
+    """
+    path = path or default_file()
+    values = _read_toml(path)
+    try:
+        configuration = Configuration(**values)
+    except ValidationError as exc:
+        raise ApprovalConfigError(_sentence(path, exc)) from exc
+    except ValueError as exc:  # a JSON value in the environment that does not parse
+        raise ApprovalConfigError(
+            f"the NUKETOWN_BROKER_* environment variables can't be read: {exc}."
+        ) from exc
+    _check_users(path, configuration)
+    return configuration
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError as exc:
+        raise ApprovalConfigError(
+            f'{path}: the file is missing: create it with at least role = "workstation".'
+        ) from exc
+    except OSError as exc:
+        raise ApprovalConfigError(
+            f"{path}: can't be read ({exc.strerror}): mend its permissions."
+        ) from exc
+    with os.fdopen(descriptor, "rb") as file:
+        _check_owner(path, os.fstat(file.fileno()))
+        data = file.read(_SIZE_LIMIT + 1)
+    if len(data) > _SIZE_LIMIT:
+        raise ApprovalConfigError(f"{path}: is longer than {_SIZE_LIMIT} bytes: shorten it.")
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ApprovalConfigError(f"{path}: is not valid TOML ({exc}): mend that line.") from exc
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ApprovalConfigError(f"{path}: is not a regular file: put the configuration there.")
+    directory = path.parent.stat()
+    for name, found in ((path, status), (path.parent, directory)):
+        if found.st_uid not in (0, os.geteuid()):
+            raise ApprovalConfigError(
+                f"{name}: belongs to uid {found.st_uid}, who could change the policy: give it to "
+                f"root or to the broker's user (uid {os.geteuid()})."
+            )
+        if found.st_mode & 0o022:
+            raise ApprovalConfigError(
+                f"{name}: others can write it (mode {stat.S_IMODE(found.st_mode):04o}): "
+                f"run chmod go-w on it."
+            )
+
+
+def _check_users(path: Path, configuration: Configuration) -> None:
+    """No agent is the broker's own user, or one who answers."""
+    agents = {agent.uid: name for name, agent in configuration.agents.items() if agent.uid}
+    if name := agents.get(os.geteuid()):
+        raise ApprovalConfigError(
+            f"{path}: agents.{name}.uid: is the broker's own user, who answers: give the agent "
+            "an account of its own."
+        )
+    for user in configuration.answering_users:
+        try:
+            uid = pwd.getpwnam(user).pw_uid
+        except KeyError:  # an account to come; looked up again when somebody answers
+            continue
+        if name := agents.get(uid):
+            raise ApprovalConfigError(
+                f"{path}: approver_users: {user} is the agent {name}, who may not answer: "
+                "take it out."
+            )
+
+
+_REMEDIES = {
+    "extra_forbidden": "there is no such key: take it out or correct its spelling",
+    "missing": "is required: add it",
+}
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    """The first problem, with file (or environment variable), key and remedy."""
+    problems = error.errors(include_url=False, include_context=False)
+    first = problems[0]
+    location = [str(part) for part in first["loc"] if part != "[key]"]
+    variable = "NUKETOWN_BROKER_" + "__".join(location).upper()
+    where = str(path)
+    if location and any(
+        variable == k.upper() or variable.startswith(k.upper() + "__") for k in os.environ
+    ):
+        where = f"environment variable {variable}"
+    message = first["msg"].removeprefix("Value error, ")
+    remedy = _REMEDIES.get(first["type"], message[:1].lower() + message[1:])
+    if first["type"] not in ("extra_forbidden", "missing", "value_error"):
+        remedy += f", not {str(first['input'])[:60]!r}: correct it"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    key = ".".join(location)
+    return f"{where}: {key + ': ' if key else ''}{remedy}{more}."

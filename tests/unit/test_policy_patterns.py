@@ -1,0 +1,602 @@
+"""Which command lines a pre-approval lets through: the everyday ones, and no other."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from nuketown_approval.request import RunAs
+from nuketown_broker.contract import Ruling
+from nuketown_broker.policy.option_table import CommandTable
+from nuketown_broker.policy.options import TABLES, table_of
+from nuketown_broker.policy.patterns import Pattern, mismatch, parse_pattern, word_matches
+from tests.policy_fixture import AS_BACKUP, SEED_PATTERNS, Town
+
+READING = (
+    *SEED_PATTERNS,
+    "systemctl status *",
+    "systemctl",
+    "systemctl list-timers",
+    "systemctl is-active *",
+    "df",
+    "df *",
+    "ip *",
+    "ss *",
+    "dmesg",
+    "dmesg *",
+    "free",
+    "apt-get update",
+    "apt-get install *",
+    "cat /var/log/*.log",
+    "systemctl restart php*-fpm",
+    "nixos-rebuild switch",
+    "systemctl reload getty@tty1",
+)
+
+EVERYDAY = """
+systemctl restart prosody
+systemctl restart prosody.service
+systemctl restart prosody nginx
+systemctl restart nginx --no-block
+systemctl restart --no-pager nginx
+systemctl --no-pager restart nginx
+systemctl restart dovecot2.service
+systemctl restart systemd-resolved
+systemctl restart acme-6bit.com
+systemctl --no-ask-password restart nginx
+systemctl -q restart nginx
+systemctl reload getty@tty1
+systemctl status prosody
+systemctl status prosody --no-pager
+systemctl --no-pager status prosody
+systemctl --no-pager -l status prosody
+systemctl status prosody -l --no-pager
+systemctl status prosody --no-pager --full
+systemctl status -n 50 prosody
+systemctl status prosody -n 50 --no-pager
+systemctl status prosody --lines=50
+systemctl status certbot.timer
+systemctl status nginx postfix dovecot --no-pager
+systemctl status 1234
+systemctl is-active prosody
+systemctl is-active --quiet prosody
+systemctl --no-pager
+systemctl list-timers --no-pager
+journalctl -u prosody
+journalctl -u prosody.service
+journalctl -u prosody -n 50
+journalctl -u prosody -n 100 --no-pager
+journalctl --no-pager -u prosody -n 100
+journalctl -u prosody --no-pager -n 50
+journalctl -xe
+journalctl -xe --no-pager
+journalctl -xeu prosody
+journalctl -xeu prosody.service --no-pager
+journalctl -eu prosody
+journalctl -fu prosody
+journalctl -feu prosody
+journalctl -u prosody -f
+journalctl -f
+journalctl -n
+journalctl -n 20
+journalctl -n all
+journalctl -n -u prosody
+journalctl -rn 20
+journalctl -b
+journalctl -b -1
+journalctl -b 0
+journalctl -b -u prosody
+journalctl -b -p err
+journalctl -b -1 -p err --no-pager
+journalctl -p err -b
+journalctl -p 3 -xb
+journalctl -xb
+journalctl -k
+journalctl -k -b
+journalctl -k -b -1
+journalctl -kf
+journalctl -k -n 50 --no-pager
+journalctl --dmesg
+journalctl -p warning
+journalctl -p err..alert
+journalctl -p 3
+journalctl --priority=err
+journalctl --since today
+journalctl --since yesterday --until now
+journalctl --since '1 hour ago'
+journalctl --since '10 min ago' -u prosody
+journalctl --since "2026-11-21 08:00:00"
+journalctl --since=-1h
+journalctl --since=today
+journalctl --since='2 days ago' --until='1 day ago'
+journalctl -S today
+journalctl -S '10 minutes ago' -U now
+journalctl --unit=prosody
+journalctl --unit=prosody --since=today --no-pager
+journalctl --unit prosody
+journalctl --unit=nginx.service --lines=50
+journalctl --lines 50
+journalctl --lines=50
+journalctl --boot
+journalctl --boot=-1
+journalctl -o cat -u prosody
+journalctl -o short-iso -n 10
+journalctl -u prosody -o json
+journalctl --output=json-pretty -n 1
+journalctl -u prosody -g 'TLS|certificate'
+journalctl --grep=failed
+journalctl --grep 'out of memory' -k
+journalctl -t sshd
+journalctl -t kernel -n 5
+journalctl -u 'php*'
+journalctl -u sshd -u prosody
+journalctl -r
+journalctl -r -n 5
+journalctl -q -n 5
+journalctl -a -n 5
+journalctl -x -e
+journalctl -e -u prosody
+journalctl --follow
+journalctl --no-pager
+journalctl --no-pager -n 200
+journalctl --disk-usage
+journalctl --list-boots
+journalctl --utc -n 3
+journalctl _SYSTEMD_UNIT=prosody.service
+journalctl _PID=1 + _PID=2
+journalctl _UID=1000 -n 5
+journalctl -u prosody --no-hostname -o short
+certbot renew
+certbot renew --quiet
+certbot renew -q
+certbot renew --dry-run
+certbot renew --non-interactive
+certbot renew -n
+certbot renew --no-random-sleep-on-renew
+certbot -q renew
+df -h
+df
+df -h /
+df -hT
+df -Th /var
+df -i
+df --total -h
+ip a
+ip addr
+ip addr show
+ip -br a
+ip -brief addr show
+ip -c a
+ip -4 addr show eth0
+ip addr show dev eth0
+ip route
+ip r
+ip -6 route show
+ip route get 1.1.1.1
+ip -s link
+ip link show
+ip neigh
+ip -j addr
+ss -tlnp
+ss -tulpn
+ss -tunlp
+ss -ltnp
+ss -antp
+ss -s
+ss -tlnp state listening
+dmesg
+dmesg -T
+dmesg -H
+dmesg -Tw
+dmesg --ctime --level=err,warn
+dmesg -T -l err
+free -h
+free -m
+apt-get update
+apt-get -y update
+apt-get update -qq
+apt-get install -y nginx
+apt-get install nginx=1.22.1-9 libstdc++6
+apt-get -y install --no-install-recommends nginx
+cat /var/log/mail.log
+systemctl restart php8.2-fpm
+nixos-rebuild switch
+nixos-rebuild switch --show-trace
+""".strip().splitlines()
+
+ATTACKS = """
+systemctl restart --force x
+systemctl restart -f x
+systemctl restart '*'
+systemctl restart 'ngin?'
+systemctl restart 'ngin[x]'
+systemctl restart user@1000
+systemctl restart user@1000.service
+systemctl restart getty@
+systemctl restart getty@tty2
+systemctl restart multi-user.target
+systemctl restart nuketown-broker
+systemctl restart nuketown-broker.service
+systemctl restart nuketown-daemon
+systemctl restart nginx nuketown-broker
+systemctl restart /tmp/x.service
+systemctl restart ./x.service
+systemctl restart dev-sda1.device
+systemctl restart home.mount
+systemctl restart user.slice
+systemctl restart docker.socket
+systemctl restart -- nginx
+systemctl restart ''
+systemctl restart
+systemctl restart ' nginx'
+systemctl restart $'nginx\\nx'
+systemctl restart 'nginx\\x2d'
+systemctl restart --root=/home/liver nginx
+systemctl restart --image=/x nginx
+systemctl --user restart nginx
+systemctl -M web restart nginx
+systemctl --machine=web restart nginx
+systemctl -H liver@evil restart nginx
+systemctl --host=evil restart nginx
+systemctl -Hevil restart nginx
+systemctl restart --job-mode=isolate nginx
+systemctl restart --job-mode replace nginx
+systemctl restart --now nginx
+systemctl restart --runtime nginx
+systemctl restart --signal=KILL nginx
+systemctl restart --mark nginx
+systemctl stop nginx
+systemctl start nginx
+systemctl edit nginx
+systemctl link /tmp/x.service
+systemctl set-environment LD_PRELOAD=/tmp/x.so
+systemctl daemon-reload
+systemctl status user@1000
+systemctl status /etc/shadow
+systemctl status nuketown-broker
+systemctl status -H evil nginx
+systemctl status --root=/tmp nginx
+systemctl status -M web nginx
+systemctl restart php/../x-fpm
+journalctl --file=/etc/shadow
+journalctl --file /etc/shadow
+journalctl --fil=/etc/shadow
+journalctl --fi /etc/shadow
+journalctl -n --file=/etc/shadow
+journalctl -b --file=/etc/shadow
+journalctl -n --fil=/etc/shadow
+journalctl -u --file=/etc/shadow
+journalctl -u prosody --file=/etc/shadow
+journalctl -i /etc/shadow
+journalctl -i/etc/shadow
+journalctl -D /x
+journalctl -D/x
+journalctl -kD/x
+journalctl -kD /x
+journalctl -xeD/x
+journalctl -ni/etc/shadow
+journalctl -n50
+journalctl -uprosody
+journalctl -xeuprosody
+journalctl -p3
+journalctl -b-1
+journalctl -M web
+journalctl --machine=web
+journalctl --directory=/x
+journalctl --dir=/x
+journalctl --root=/x
+journalctl --image=/x
+journalctl --namespace=x
+journalctl --cursor-file=/etc/cron.d/x
+journalctl --cursor-file /etc/cron.d/x
+journalctl --cursor-f=/etc/cron.d/x
+journalctl --vacuum-size=1
+journalctl --vacuum-time=1s
+journalctl --vacuum-files=1
+journalctl --vac=1
+journalctl --flush
+journalctl --rotate
+journalctl --sync
+journalctl --relinquish-var
+journalctl --setup-keys
+journalctl --setup-keys --force
+journalctl --verify-key=x
+journalctl --update-catalog
+journalctl --interval=1
+journalctl /etc/shadow
+journalctl /home/liver/x
+journalctl -u
+journalctl -u -n
+journalctl -- x
+journalctl -
+journalctl -n 50 shadow
+journalctl --since
+journalctl --since -D
+journalctl --since=/etc/shadow
+journalctl -o /etc/shadow
+journalctl
+certbot renew --deploy-hook x
+certbot renew --deploy-hook=x
+certbot renew --deploy-h x
+certbot renew --pre-hook x
+certbot renew --post-hook x
+certbot renew --renew-hook x
+certbot renew --config-dir /x
+certbot renew --config /x/cli.ini
+certbot renew -c /x/cli.ini
+certbot renew --work-dir=/x
+certbot renew --logs-dir=/x
+certbot renew --manual-auth-hook x
+certbot renew --authenticator x
+certbot renew --cert-name x
+certbot renew --force-renewal
+certbot renew x
+certbot certonly
+certbot
+certbot --deploy-hook x renew
+ip -b /x
+ip -batch /x
+ip netns exec x sh
+ip net exec x sh
+ip -n x addr
+ip vrf exec x sh
+ip link set eth0 down
+ip addr add 10.0.0.1/24 dev eth0
+ip route del default
+ip -all netns exec sh
+ss -F /etc/shadow
+ss -F/etc/shadow
+ss --filter=/etc/shadow
+ss -D /x
+ss -K
+ss -tK
+ss -N x
+dmesg -C
+dmesg -c
+dmesg -TC
+dmesg -F /etc/shadow
+dmesg -n 1
+dmesg -E
+df --output /
+apt-get install ./x.deb
+apt-get install /tmp/x.deb
+apt-get install -o Dpkg::Pre-Invoke::=x nginx
+apt-get -oDpkg::Pre-Invoke::=x update
+apt-get -c /x update
+apt-get install 'ngin*'
+apt-get install nginx-
+apt-get remove nginx
+cat /var/log/../shadow.log
+cat /var/log/x/../../shadow.log
+cat /var/log/sub/mail.log
+cat /var/log/mail.log /etc/shadow
+cat -n /var/log/mail.log
+cat /etc/shadow
+nixos-rebuild switch --flake /home/liver/x
+nixos-rebuild switch --flake=/home/liver/x
+nixos-rebuild switch -I nixpkgs=/home/liver/x
+nixos-rebuild switch --option plugin-files /x
+nixos-rebuild boot
+true
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", EVERYDAY)
+def test_everyday_spellings_pass(town: Town, line: str) -> None:
+    decision = town.rule(town.policy(*READING), shlex.split(line))
+    assert decision.ruling is Ruling.ALLOW, decision
+    assert decision.rule.startswith('pre-approved "')
+    assert decision.runs_as_argv0 == str(town.bin / line.split(maxsplit=1)[0])
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("line", ATTACKS)
+def test_what_does_more_is_asked(town: Town, line: str) -> None:
+    words = shlex.split(line.replace("$'nginx\\nx'", "'nginx\nx'"))
+    decision = town.rule(town.policy(*READING), words)
+    assert decision.ruling is Ruling.ASK, decision
+    assert decision.runs_as_argv0 is None
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("line", ["reboot", "reboot nginx", "poweroff", "shutdown now"])
+def test_reboot_is_not_systemctl(town: Town, line: str) -> None:
+    words = shlex.split(line)
+    decision = town.rule(town.policy(*SEED_PATTERNS, "systemctl *"), words)
+    assert decision.ruling is Ruling.DENY
+    # Nor without the deny-list: links are not followed.
+    reboot = str(town.bin / words[0])
+    assert decision.rule == "deny-list"
+    for pattern in town.policy(*SEED_PATTERNS).configuration.agents["liver"].pre_approved_patterns:
+        assert str(town.bin / pattern.command) != reboot
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"env": (("PATH", "/agents/x"),)},
+        {"env": (("LANG", "C"),)},
+        {"env": (("LC_ALL", "C"),)},
+        {"run_as": RunAs(explicit=True)},
+        {"run_as": RunAs(gid=4, groups=(4,), explicit=True)},
+        {"run_as": AS_BACKUP},
+        {"run_as": RunAs(user="backup", uid=34, gid=34)},
+        {"mode": "shell"},
+        {"mode": "login"},
+        {"path_sha256": "0" * 64},
+    ],
+)
+def test_only_a_plain_request_to_be_root_matches(town: Town, changes: dict[str, object]) -> None:
+    policy = town.policy(*SEED_PATTERNS)
+    assert town.rule(policy, ["certbot", "renew"]).ruling is Ruling.ALLOW
+    assert town.rule(policy, ["certbot", "renew"], **changes).ruling is not Ruling.ALLOW
+
+
+@pytest.mark.attack
+def test_another_program_of_the_same_name_is_asked(town: Town) -> None:
+    policy = town.policy("systemctl restart *")
+    words = ["systemctl", "restart", "prosody"]
+    for path in ("/home/liver/bin/systemctl", "/bin/systemctl", f"{town.bin}/../bin/systemctl"):
+        assert town.rule(policy, words, path=path).ruling is Ruling.ASK
+    assert town.rule(policy, ["/bin/systemctl", *words[1:]]).ruling is Ruling.ASK
+    assert town.rule(policy, ["./x", *words[1:]], path="/home/liver/x").ruling is Ruling.ASK
+
+
+def test_the_command_by_its_whole_path_is_the_same(town: Town) -> None:
+    words = [str(town.bin / "systemctl"), "restart", "prosody"]
+    assert town.rule(town.policy("systemctl restart *"), words).ruling is Ruling.ALLOW
+    pattern = f"{town.bin}/systemctl restart *"
+    assert town.rule(town.policy(pattern), words).ruling is Ruling.ALLOW
+    assert town.rule(town.policy(pattern), ["systemctl", *words[1:]]).ruling is Ruling.ALLOW
+
+
+@pytest.mark.attack
+def test_what_is_not_utf_8_is_asked(town: Town) -> None:
+    policy = town.policy("cat *")
+    assert town.rule(policy, ["cat", "/x"]).ruling is Ruling.ALLOW
+    assert town.rule(policy, ["cat", b"/x\xff"]).ruling is Ruling.ASK
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "allowed"),
+    [
+        ("journalctl -u prosody", "journalctl -u prosody", True),
+        ("journalctl -u prosody", "journalctl -u prosody -n 50 --no-pager", True),
+        ("journalctl -u prosody", "journalctl --no-pager -u prosody", True),
+        ("journalctl -u prosody", "journalctl -u prosody --since today -o cat", True),
+        ("journalctl -u prosody", "journalctl -u prosody -u sshd", False),
+        ("journalctl -u prosody", "journalctl -u prosody --unit=sshd", False),
+        ("journalctl -u prosody", "journalctl -u prosody -k", False),
+        ("journalctl -u prosody", "journalctl -u sshd", False),
+        ("journalctl -u prosody", "journalctl -u prosody _UID=0", False),
+        ("journalctl -u prosody *", "journalctl -u prosody -n 5", True),
+        ("journalctl -u *", "journalctl -u sshd", True),
+        ("journalctl -u *", "journalctl -u sshd -n 5", True),
+        ("journalctl -u *", "journalctl -u", False),
+        ("journalctl -u *", "journalctl -u /etc/shadow", False),
+        ("journalctl -D *", "journalctl -D /home/liver", False),
+        ("apt-get -y install *", "apt-get -y install nginx", True),
+        ("certbot *", "certbot renew --cert-name 6bit.com", True),
+        ("certbot *", "certbot renew --deploy-hook x", False),
+        ("systemctl *", "systemctl restart nginx", True),
+        ("systemctl *", "systemctl --failed", True),
+        ("systemctl *", "systemctl list-units --type=service --state=running", True),
+        ("systemctl *", "systemctl list-units --type service", True),
+        ("systemctl *", "systemctl show nginx -p ActiveState --value", True),
+        ("systemctl *", "systemctl daemon-reload", True),
+        ("systemctl *", "systemctl enable nginx", True),
+        ("systemctl *", "systemctl enable --now nginx", False),
+        ("systemctl *", "systemctl enable /home/liver/x.service", False),
+        ("systemctl *", "systemctl link /home/liver/x.service", False),
+        ("systemctl *", "systemctl edit nginx", False),
+        ("systemctl *", "systemctl set-property nginx CPUQuota=1%", False),
+        ("systemctl *", "systemctl bind nginx /etc", False),
+        ("systemctl *", "systemctl set-environment LD_PRELOAD=/x", False),
+        ("systemctl * nginx", "systemctl restart nginx", True),
+        ("systemctl * nginx", "systemctl edit nginx", False),
+        ("systemctl restart wg-quick@wg0", "systemctl restart wg-quick@wg0", True),
+        ("systemctl restart wg-quick@*", "systemctl restart wg-quick@wg0", False),
+        ("systemctl restart nuketown-broker", "systemctl restart nuketown-broker", False),
+        ("systemctl restart *.service", "systemctl restart nginx.service", True),
+        ("systemctl restart *.service", "systemctl restart nuketown-x.service", False),
+        ("ip link set *", "ip link set eth0 up", True),
+        ("ip netns exec *", "ip netns exec x sh", True),
+        ("cat *", "cat /etc/hosts /etc/fstab", True),
+        ("cat *", "cat -A /etc/hosts", False),
+        ("cat -A *", "cat -A /etc/hosts", True),
+        ("cat", "cat", True),
+        ("cat", "cat x", False),
+        ("cat 'a b'", "cat 'a b'", True),
+        ("cat 'a b'", "cat a b", False),
+        ("cat \\*", "cat anything", True),
+        ("cat * x", "cat y x", True),
+        ("cat * x", "cat y z x", False),
+        ("cat * x", "cat -n x", False),
+    ],
+)
+def test_patterns_of_all_kinds(town: Town, pattern: str, line: str, *, allowed: bool) -> None:
+    ruling = town.rule(town.policy(pattern), shlex.split(line)).ruling
+    assert ruling is (Ruling.ALLOW if allowed else Ruling.ASK)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "can't be empty"),
+        ("''", "can't be empty"),
+        ("systemctl 'restart", "not a command line"),
+        ("PATH=/x certbot renew", "begins with an assignment"),
+        ("* restart", "must begin with a command"),
+        ("sys* restart", "must begin with a command"),
+        ("bin/x", "absolute path"),
+        ("./x", "must begin with a command"),
+        ("-u root cat", "must begin with a command"),
+        ("journalctl --unit=*", "compared whole"),
+        ("journalctl -u prosody | tail", "no shell runs it"),
+        ("certbot renew && systemctl restart nginx", "no shell runs it"),
+        ("cat x > y", "no shell runs it"),
+        ("cat x\ny", "control character"),
+    ],
+)
+def test_patterns_that_mean_nothing_are_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_pattern(text)
+
+
+_WORD = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12
+).filter(lambda w: not w.startswith("-"))
+_OPTION = st.one_of(
+    st.from_regex(r"-[A-Za-z0-9]{1,4}", fullmatch=True),
+    st.from_regex(r"-[A-Za-z](/[a-z]{1,4}|[a-z=]{1,5})", fullmatch=True),
+    st.from_regex(r"--[a-z][a-z-]{1,12}(=[ -~]{0,8})?", fullmatch=True),
+)
+
+
+def _in_table(word: str, table: CommandTable) -> bool:
+    name, equals, _ = word.partition("=")
+    return (
+        word in table.options
+        or (bool(equals) and name + "=" in table.joined)
+        or set(word[1:]) <= table.letters
+    )
+
+
+@pytest.mark.attack
+@given(st.sampled_from(sorted(TABLES)), st.lists(st.one_of(_WORD, _OPTION), max_size=6), _OPTION)
+def test_an_option_outside_the_table_never_passes(
+    command: str, words: list[str], option: str
+) -> None:
+    table = table_of(command)
+    assume(not _in_table(option, table))
+    for position in range(len(words) + 1):
+        line = [*words[:position], option, *words[position:]]
+        assert mismatch(Pattern(f"{command} *", (command, "*")), line) is not None
+
+
+@given(st.lists(_WORD, min_size=1, max_size=5))
+def test_a_pattern_without_stars_matches_exactly_itself(words: list[str]) -> None:
+    pattern = Pattern("x", ("x", *(word.replace("*", "+") for word in words)))
+    exact = list(pattern.words[1:])
+    assert mismatch(pattern, exact) is None
+    assert mismatch(pattern, [*exact, "y"]) is not None
+    assert mismatch(pattern, exact[:-1]) is not None
+
+
+@given(_WORD, _WORD, st.text(max_size=8))
+def test_a_star_stays_within_its_word_and_directory(before: str, after: str, middle: str) -> None:
+    assume("*" not in before + after)
+    if word_matches(f"{before}*{after}", before + middle + after):
+        assert "/" not in middle
+        assert ".." not in (before + middle + after).split("/")
+        assert middle.isprintable() or not any(ord(c) < 0x20 for c in middle)
+
+
+@given(st.lists(st.one_of(_WORD, _OPTION), max_size=5))
+def test_a_longer_pattern_never_widens_by_its_option_words(words: list[str]) -> None:
+    """Nothing that begins with - is taken by a * in the middle, or by a value's place."""
+    assert mismatch(Pattern("x", ("x", "a", "*", "b")), ["a", "-" + "".join(words), "b"])
