@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 import pytest
 
+from tests import prosody13
 from tests.systemd.debian import unusable
 
 T = TypeVar("T")
@@ -77,6 +78,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "root": lambda: None if os.geteuid() == 0 else "not root",
     "shells": lambda: _lacks("zsh", "fish"),
     "systemd": _systemd,
+    "prosody13": prosody13.unusable,
     "nix": _nix,
     "desktop": _desktop,
     "cluster": _cluster,
