@@ -17,6 +17,7 @@ from nuketown_broker.audit.auto_counts import auto_approvals
 from nuketown_broker.audit.trail import AuditTrail
 from nuketown_broker.broker import Broker, Keys
 from nuketown_broker.channels import channels_of
+from nuketown_broker.channels.command_line import CommandLineChannel
 from nuketown_broker.configuration import Configuration
 from nuketown_broker.configuration_watch import watch
 from nuketown_broker.contract import Channel
@@ -60,11 +61,11 @@ async def run(configuration: Configuration, file: Path) -> None:
         stack.push_async_callback(account.event, "stopped")
         await stack.enter_async_context(broker)
         surroundings = Surroundings(configuration, policy, broker, account, open_list)
-        broker.channels += channels_of(surroundings)
+        command_line = CommandLineChannel()
+        broker.channels += [*channels_of(surroundings), command_line]
         if configuration.role != "cluster":
-            await stack.enter_async_context(
-                IntakeSocket(broker, Operations(broker, policy, account), configuration.socket)
-            )
+            operations = Operations(broker, policy, account, command_line)
+            await stack.enter_async_context(IntakeSocket(broker, operations, configuration.socket))
         async with asyncio.TaskGroup() as group:
             parts = [
                 group.create_task(manager.watchdog(), name="watchdog"),

@@ -140,7 +140,7 @@ class Connection:
         """Stream events; a client that does not read loses some, then the connection."""
         leaving = asyncio.create_task(gone.wait(), name="watcher")
         try:
-            with self._operations.watch() as queue:
+            with self._operations.watch(self._caller) as queue:
                 await self._send({"ok": True})
                 for event in self._operations.pending_events(self._caller):
                     await self._send(event.model_dump(mode="json"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from nuketown_approval.errors import ApprovalProtocolError
@@ -29,6 +29,7 @@ from nuketown_approval.request import SudoCommand
 from nuketown_approval.wording import effect_in_words
 from nuketown_broker.audit.account import Account
 from nuketown_broker.broker import Broker, Outcome
+from nuketown_broker.channels.command_line import CommandLineChannel
 from nuketown_broker.configuration import Configuration
 from nuketown_broker.contract import Answer, Question
 from nuketown_broker.intake_socket.callers import Caller, agent_meant, asker_of
@@ -43,12 +44,14 @@ class Operations:
         broker: Broker,
         policy: Policy,
         account: Account,
+        command_line: CommandLineChannel,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._broker = broker
         self._policy = policy
         self._account = account
+        self._command_line = command_line
         self._clock = clock
 
     @property
@@ -100,9 +103,12 @@ class Operations:
             case Submit() | Watch():
                 raise ApprovalProtocolError("this can't be asked here.")
 
-    def watch(self) -> AbstractContextManager[asyncio.Queue[PendingEvent]]:
+    @contextmanager
+    def watch(self, caller: Caller) -> Iterator[asyncio.Queue[PendingEvent]]:
         """Events of every agent; :meth:`may_see` says whose a caller is told."""
-        return self._broker.pending.watch()
+        attending = self._command_line.watched() if caller.answers else nullcontext()
+        with attending, self._broker.pending.watch() as queue:
+            yield queue
 
     def pending_events(self, caller: Caller) -> list[PendingEvent]:
         """What waits already when a watch begins."""
