@@ -25,7 +25,7 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.status_board import StatusBoard
-from nuketown_daemon.task import ENDED, PROMPT_LIMIT, Mode, Task, TaskState
+from nuketown_daemon.task import ACTIVE, ENDED, PROMPT_LIMIT, Mode, Task, TaskState
 from nuketown_daemon.task_observer import TaskObserver
 from nuketown_daemon.workspace.changes import changes_since
 from nuketown_daemon.workspace.contract import WorkspaceResolver
@@ -209,7 +209,8 @@ class TaskRunner:
             if moving is not None:
                 await moving
         session_id, mode = await self._choose_session(running.task, workspace.path)
-        # Written down before the session starts: after a crash it is found by this id.
+        # Written down before the session starts: after a crash it is found by this id. The disk has
+        # it (see _run_session) long before a harness that was just started can ask a model.
         await self._move(
             running,
             TaskState.RUNNING,
@@ -260,10 +261,21 @@ class TaskRunner:
             "session begins", task=task.id, mode=task.session_mode, session=task.session_id,
             recover=recover,
         )  # fmt: skip
-        result = await self._sessions[task.session_mode].run(job, running.control, observer)
+        flushing = asyncio.create_task(self._flush())
+        try:
+            result = await self._sessions[task.session_mode].run(job, running.control, observer)
+        finally:
+            await flushing
         if result.cost_usd or result.turns:
             await observer.spent(result.cost_usd, result.turns)
         return result
+
+    async def _flush(self) -> None:
+        try:
+            await self._journal.flush()
+        except NuketownError as exc:
+            # The end of the task is written again and again until it is on disk.
+            log.error("what runs is not on disk yet", reason=str(exc))  # noqa: TRY400
 
     async def _allowance(self, task: Task) -> float | None:
         budget = self._configuration.daemon.budget
@@ -282,8 +294,8 @@ class TaskRunner:
 
     async def _move(self, running: _Running, state: TaskState, **facts: object) -> None:
         # Undone by a power cut, preparing is a task that is still queued; what it pays for has a
-        # note of its own.
-        durable = state is not TaskState.PREPARING
+        # note of its own, and running is flushed while the session starts.
+        durable = state not in ACTIVE
         async with self._journal.transaction(durable=durable) as transaction:
             running.task = await self._journal.tasks.move(
                 transaction, running.task.id, state, **facts

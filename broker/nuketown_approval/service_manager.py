@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 
 Notify = Callable[[str], object]
 
-_SEND_TIMEOUT_S = 1.0
 _STATUS_LIMIT = 500
 
 
@@ -88,7 +87,7 @@ class _Datagram:
 
     def __call__(self, assignments: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.settimeout(_SEND_TIMEOUT_S)  # a full queue must not hold up the event loop
+            sender.setblocking(False)  # noqa: FBT003 -- a full queue must not hold up the event loop
             sender.sendto(assignments.encode(), self._address)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -114,21 +115,46 @@ class Database:
         """
         async with self._lock:
             with _translated(self.path):
-                await self._connection.execute(
-                    f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"
-                )
-                await self._connection.execute("BEGIN IMMEDIATE")
                 transaction = Transaction(self._connection)
                 try:
+                    await self._finish_statement(
+                        f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"
+                    )
+                    await self._finish_statement("BEGIN IMMEDIATE")
                     yield transaction
-                    # Shielded: a cancelled caller must not leave a transaction half open.
-                    await asyncio.shield(self._connection.execute("COMMIT"))
+                    await self._finish_statement("COMMIT")
                 except BaseException:
-                    if self._connection.in_transaction:
-                        await asyncio.shield(self._connection.execute("ROLLBACK"))
+                    # What failed or was cancelled is what the caller has to hear of.
+                    with contextlib.suppress(sqlite3.Error):
+                        await self._roll_back()
                     raise
         if transaction.outbox_grew:
             self.outbox_grew.set()
+
+    async def _finish_statement(self, sql: str) -> None:
+        """Run one statement to its end even if cancelled meanwhile: it can't be called back."""
+        running = asyncio.ensure_future(self._connection.execute(sql))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
+
+    async def _roll_back(self) -> None:
+        # Its own statements come before this one in the connection's queue.
+        await self._connection.execute("SELECT 1")
+        if self._connection.in_transaction:
+            await self._finish_statement("ROLLBACK")
+
+    async def flush(self) -> None:
+        """Bring what was written without waiting for the disk onto it.
+
+        :raises JournalError: it could not be written
+        """
+        async with self.transaction() as transaction:
+            await transaction.execute(
+                "INSERT OR REPLACE INTO cursors (name, value) VALUES ('flushed', datetime('now'))"
+            )
 
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one query outside a transaction.

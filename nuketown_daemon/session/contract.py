@@ -87,7 +87,8 @@ class SessionObserver(Protocol):
 
     async def steered(self) -> None:
         """The oldest steering message is with the model now: it is not said again after a crash.
-        Called once for each, in order."""
+        Called once for each, in order.
+        """
 
     async def spent(self, cost_usd: float, turns: int) -> None:
         """Total so far of this session's process, in US dollars; written to the journal."""

@@ -17,10 +17,16 @@ from nuketown_daemon.xmpp.reading import ArchiveResult, archive_result
 BEGINNING = ""
 """Cursor of an archive that was empty when we first saw it."""
 
+_MOMENT = "@"
 _PAGE = 50
 _LOOK_BACK_S = 7 * 86400.0
 _SENT_PAGES = 4
 _NOT_SUPPORTED = ("feature-not-implemented", "service-unavailable", "not-allowed", "forbidden")
+
+
+def moment(at: float) -> str:
+    """Cursor of an archive that is ours from a moment on (Unix seconds): ids are not known yet."""
+    return f"{_MOMENT}{at:.0f}"
 
 
 class ArchiveMissingError(NuketownError):
@@ -93,6 +99,8 @@ class Archive:
         """
         after: str | None = cursor or None
         start: float | None = None
+        if cursor.startswith(_MOMENT):
+            after, start = None, float(cursor[1:])
         while True:
             try:
                 page = await self._page(self._client.own, after=after, start=start)

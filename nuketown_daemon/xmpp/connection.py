@@ -160,6 +160,7 @@ class Connection:
         # Copies first, then presence: nothing falls between.
         copies = self._client.plugin["xep_0280"].enable(timeout=self._timing.answer_s)
         self._broadcast_presence()
+        self._inbox.visible()
         self._rooms.session_started()
         try:
             await copies

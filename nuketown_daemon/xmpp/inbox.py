@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from nuketown_daemon.xmpp.archive import (
     Archive,
     ArchiveMissingError,
     ArchiveUnavailableError,
+    moment,
 )
 from nuketown_daemon.xmpp.client import AgentClient
 from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore
@@ -77,19 +79,29 @@ class Inbox:
         self._overflowing = False
         self._caught_up = 0
         self._no_archive_said = False
+        self._beginning: str | None = None
+        self._visible = asyncio.Event()
 
     def session_started(self) -> None:
         """A new session: before anything it brings, look at what came while we were away."""
+        self._visible.clear()
         self._waiting.append(_CatchUp())
         self._arrived.set()
 
+    def visible(self) -> None:
+        """The session's first presence is out: now the archive may be asked."""
+        self._visible.set()
+
     async def note_beginning(self) -> None:
-        """First start: write down where the archive ends now, which is where our part begins."""
-        if await self._persist_str(self._store.archive_cursor) is not None:
-            return
-        with suppress(ArchiveMissingError, ArchiveUnavailableError):
-            newest = await self._archive.newest_id()
-            await self._persist(lambda: self._store.set_archive_cursor(newest or BEGINNING))
+        """First start: write down that our part of the archive begins now.
+
+        Without asking the server: one that is asked for the archive before the presence (Prosody)
+        takes that for the client's way to get its offline messages, and keeps them back.
+        """
+        if await self._persist_str(self._store.archive_cursor) is None:
+            mark = moment(time.time())
+            await self._persist(lambda: self._store.set_archive_cursor(mark))
+            self._beginning = mark
 
     def take(self, stanza: Message) -> bool:
         """Look at a message stanza; False if it is left to other parts.
@@ -206,6 +218,7 @@ class Inbox:
         failures = 0
         while failures < _ARCHIVE_TRIES:
             await self._client.online.wait()
+            await self._visible.wait()
             session = self._client.session
             if session == self._caught_up:
                 return
@@ -232,8 +245,10 @@ class Inbox:
 
     async def _read_archive(self) -> None:
         cursor = await self._persist_str(self._store.archive_cursor)
-        if cursor is None:
-            await self.note_beginning()
+        if cursor is None or cursor == self._beginning:
+            # The first session of all: what it did not bring itself is none of our business.
+            newest = await self._archive.newest_id()
+            await self._persist(lambda: self._store.set_archive_cursor(newest or BEGINNING))
             return
         async for page in self._archive.since(cursor):
             for result in page.results:

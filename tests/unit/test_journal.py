@@ -233,3 +233,25 @@ async def test_half_a_character_is_no_reason_not_to_report(journal: Journal) -> 
     async with journal.transaction() as transaction:
         await journal.messages.add(transaction, OutgoingMessage("josh@example.org", "a\ud800b"))
     assert (await journal.messages.outbox())[0].message.body == "a?b"
+
+
+@pytest.mark.fault
+async def test_cancelled_at_any_moment_a_transaction_is_whole_or_not_there(
+    journal: Journal,
+) -> None:
+    async def write(number: int) -> None:
+        async with journal.transaction() as transaction:
+            await journal.tasks.add(transaction, _request(f"{number} a"))
+            await journal.tasks.add(transaction, _request(f"{number} b"))
+
+    for number in range(60):
+        task = asyncio.create_task(write(number))
+        for _ in range(number % 20):
+            await asyncio.sleep(0)
+        await asyncio.sleep(number * 0.00005)
+        task.cancel()
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+    prompts = [task.request.prompt for task in await journal.tasks.newest(500)]
+    assert [p[:-1] + "b" for p in prompts[0::2]] == prompts[1::2]
+    await _add(journal)
