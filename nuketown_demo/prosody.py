@@ -140,9 +140,13 @@ class Prosody:
         :raises NuketownError: it exists, or Prosody refuses
         """
         jid = f"{name}@{DOMAIN}"
+        # "register" would change the password of an account that exists.
+        if (self.directory / "data" / DOMAIN / "accounts" / f"{name}.dat").exists():
+            raise NuketownError(f"Prosody did not create the account {jid}: it already exists")
         # The password goes through standard input: an argument can be read by every user.
         process = await asyncio.create_subprocess_exec(
-            self._program("prosodyctl"), "--config", str(self._configuration), "adduser", jid,
+            self._program("prosodyctl"), "--config", str(self._configuration),
+            "register", name, DOMAIN,  # since Prosody 13, adduser asks the running server
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
