@@ -9,6 +9,7 @@ import typer
 from nuketown_cli.ask import AskCommand, ask
 from nuketown_cli.cancel import cancel
 from nuketown_cli.doctor.command import doctor
+from nuketown_cli.policy import policy
 from nuketown_cli.status import status
 from nuketown_cli.tasks import tasks
 from nuketown_cli.watch import watch
@@ -42,3 +43,4 @@ def _options(
 app.command(cls=AskCommand)(ask)
 for command in (status, tasks, watch, cancel, doctor):
     app.command()(command)
+app.add_typer(policy, name="policy")

@@ -241,8 +241,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ApprovalConfigError(
             f"{path}: can't be read ({exc.strerror}): mend its permissions."
         ) from exc
+    try:
+        _check_owner(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        _check_owner(path, os.fstat(file.fileno()))
         data = file.read(_SIZE_LIMIT + 1)
     if len(data) > _SIZE_LIMIT:
         raise ApprovalConfigError(f"{path}: is longer than {_SIZE_LIMIT} bytes: shorten it.")
@@ -262,10 +266,11 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
                 f"{name}: belongs to uid {found.st_uid}, who could change the policy: give it to "
                 f"root or to the broker's user (uid {os.geteuid()})."
             )
-        if found.st_mode & 0o022:
+        # In a sticky directory nobody else can replace the file.
+        if found.st_mode & 0o022 and not (found is directory and found.st_mode & stat.S_ISVTX):
             raise ApprovalConfigError(
                 f"{name}: others can write it (mode {stat.S_IMODE(found.st_mode):04o}): "
-                f"run chmod go-w on it."
+                "run chmod go-w on it."
             )
 
 

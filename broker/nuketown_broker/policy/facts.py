@@ -78,8 +78,8 @@ def find_command(name: str, directories: Iterable[Path]) -> str | None:
 
     An absolute path is what it is.
     """
-    if name.startswith("/"):
-        return name
+    if "/" in name:
+        return name if name.startswith("/") else None
     for directory in directories:
         path = directory / name
         if path.is_file() and os.access(path, os.X_OK):

@@ -13,8 +13,8 @@ _SHELLS = word_set(
 )
 _INTERPRETERS = word_set(
     "python perl ruby irb node nodejs deno bun lua luajit php tclsh wish expect guile awk gawk "
-    "mawk nawk gdb lldb java jshell R Rscript julia ghci runghc ocaml erl elixir iex make gmake just "
-    "nix nix-shell nix-build m4"
+    "mawk nawk gdb lldb java jshell R Rscript julia ghci runghc ocaml erl elixir iex make gmake "
+    "just nix nix-shell nix-build m4"
 )
 _LAUNCHERS = word_set(
     "env nice nohup timeout setsid stdbuf ionice chrt taskset xargs parallel find systemd-run "
