@@ -79,8 +79,7 @@ def _how(question: Question, code: str, *, can_approve: bool) -> str:
     seconds = min(question.request.timeout, max(0, round(question.request.expires - time.time())))
     if not can_approve:
         return (
-            f"It can only be approved at the desk. To deny: “no {code}” or 👎, "
-            f"within {seconds} s."
+            f"It can only be approved at the desk. To deny: “no {code}” or 👎, within {seconds} s."
         )
     more = ""
     if question.decision.grant_offered:
