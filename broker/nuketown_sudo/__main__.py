@@ -13,7 +13,7 @@ from nuketown_sudo import variables
 from nuketown_sudo.account import caller, run_as
 from nuketown_sudo.ask import Broker
 from nuketown_sudo.canonical import absolute_path, new_request, word
-from nuketown_sudo.errors import Refused, UsageError
+from nuketown_sudo.errors import Refused, UsageError, visible
 from nuketown_sudo.execute import Command, enter
 from nuketown_sudo.resolve import resolve
 
@@ -34,18 +34,16 @@ def main() -> int:
     try:
         preserved, words = _invocation([os.fsencode(raw) for raw in sys.argv[1:]])
         return _serve(grammar.parse(words), preserved)
-    except UsageError as refusal:
-        _say(f"{refusal}\n{grammar.USAGE}")
-        return refusal.exit_code
     except Refused as refusal:
-        _say(str(refusal))
+        after = grammar.USAGE if isinstance(refusal, UsageError) else refusal.after
+        _say(f"{refusal}\n{after}".rstrip())
         return refusal.exit_code
     except KeyboardInterrupt:
         from nuketown_sudo.confined import die_of  # noqa: PLC0415  (rarely needed)
 
         return die_of(_SIGINT)
     except (MemoryError, OSError, RecursionError, ValueError) as exc:
-        _say(f"nothing was run: {exc}")
+        _say(visible(f"nothing was run: {exc}"))
         return Refused.exit_code
 
 
@@ -96,7 +94,7 @@ def _list(options: Options, configuration: Configuration, called_by: pwd.struct_
         ),
         "Anything else is asked.",
     ]
-    text = "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+    text = "\n".join(visible(line) for line in lines)
     os.write(1, f"{text}\n".encode(errors="replace"))
     return 0
 
@@ -197,7 +195,7 @@ def _approved(
             broker.close()
     except Refused as refusal:
         if options.non_interactive:
-            raise Refused(f"{refusal}\nsudo: a password is required") from refusal
+            raise Refused(str(refusal), after="sudo: a password is required") from refusal
         raise
     if not verdict.approved:
         raise Refused("a password is required" if options.non_interactive else verdict.reason)

@@ -12,7 +12,7 @@ from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET,
 
 from nuketown_sudo import json_text
 from nuketown_sudo.canonical import request_digest
-from nuketown_sudo.errors import Refused
+from nuketown_sudo.errors import Refused, visible
 from nuketown_sudo.ownership import only_these_can_change
 
 TYPE_CHECKING = False
@@ -202,4 +202,4 @@ def _sentence(text: object, otherwise: str) -> str:
     """Words of the broker for the terminal; nothing in them acts on it."""
     if not isinstance(text, str) or not text:
         return otherwise
-    return "".join(char if char.isprintable() else " " for char in text[:500])
+    return visible(text[:500])

@@ -25,6 +25,7 @@ from _signal import (  # type: ignore[import-not-found]  # signal builds enums: 
     SIGUSR2,
     getsignal,
     pthread_sigmask,
+    set_wakeup_fd,
     signal,
 )
 
@@ -61,7 +62,12 @@ def _lift_limits() -> None:
 
     for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CPU, resource.RLIMIT_AS,
                   resource.RLIMIT_DATA):  # fmt: skip
-        resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        try:
+            resource.setrlimit(limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        except ValueError as exc:  # a container without CAP_SYS_RESOURCE
+            raise Refused(
+                "a resource limit of the caller (ulimit) can't be lifted: nothing was run"
+            ) from exc
 
 
 def _has_controlling_terminal() -> bool:
@@ -84,8 +90,11 @@ def _relay(execute: Callable[[], NoReturn], terminals: list[int]) -> NoReturn:
     for number in _PASSED_ON:
         if getsignal(number) is not SIG_IGN:
             signal(number, lambda received, _: _pass_on(child, received))
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    set_wakeup_fd(wake)  # a signal that comes just before poll(2) must end it too
     pthread_sigmask(SIG_SETMASK, mask)
-    _copy_until_it_ends(ours, {read: to for to, (read, _) in reversed(pipes.items())})
+    _copy_until_it_ends(ours, woken, {read: to for to, (read, _) in reversed(pipes.items())})
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         die_of(os.WTERMSIG(status))
@@ -135,16 +144,19 @@ def _pass_on(child: int, number: int) -> None:
             return
 
 
-def _copy_until_it_ends(ours: int, ways: dict[int, int]) -> None:
+def _copy_until_it_ends(ours: int, woken: int, ways: dict[int, int]) -> None:
     """Copy from pipes to the terminal; what a daemon it left behind writes is not waited for."""
     poll = select.poll()
     poll.register(ours, select.POLLIN)
-    for read in ways:
+    for read in (woken, *ways):
         os.set_blocking(read, False)
         poll.register(read, select.POLLIN)
     ended = False
     while not ended:
-        ended = any(descriptor == ours for descriptor, _ in poll.poll())
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        ended = ours in ready
+        if woken in ready:
+            os.read(woken, _CHUNK)
         for read, to in list(ways.items()):
             if not _empty(read, to):
                 poll.unregister(read)

@@ -148,7 +148,4 @@ def _copy(source: int, copy: int, path: str) -> str:
 
 
 def _shown(word: bytes) -> str:
-    """The word, with nothing in it that a terminal would act on."""
-    return "".join(
-        char if char.isprintable() else ascii(char)[1:-1] for char in word.decode(errors="replace")
-    )
+    return word.decode(errors="replace")

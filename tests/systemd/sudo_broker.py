@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ class Broker:
             await _send(writer, event)
             closed = asyncio.create_task(reader.read(1))
             while not closed.done() and self._answer.read_text().strip() == answer:
-                await asyncio.sleep(0.01)
+                await asyncio.wait({closed}, timeout=0.01)
             if closed.done():
                 self._note({"withdrawn": request.id})
                 return
@@ -104,7 +103,7 @@ async def main(path: str, answer: str, seen: str) -> None:
     Path(path).unlink(missing_ok=True)
     broker = Broker(Path(answer), Path(seen))
     server = await asyncio.start_unix_server(broker.serve, path, limit=LINE_LIMIT)
-    os.chmod(path, 0o666)
+    Path(path).chmod(0o666)
     async with server:
         await server.serve_forever()
 

@@ -55,7 +55,7 @@ SAME = [
     ["--preserve-env=KEPT", "--preserve-env=OTHER", "show"],
     ["--preserve-e=KEPT", "show"],
     ["--preserve-env=KEPT", "KEPT=2", "show"],
-    ["-s", "show", "a b", "$KEPT", "'", "\"", "x;y", "ü", "-_0", "*"],
+    ["-s", "show", "a b", "$KEPT", "'", '"', "x;y", "ü", "-_0", "*"],
     ["-u", "bob", "-s", "show"],
     ["-su", "bob", "show"],
     ["--shell", "show", "a"],
@@ -180,7 +180,7 @@ def test_all_of_the_environment_on_request(town: SudoTown) -> None:
 def test_other_options_are_refused_by_name(town: SudoTown, option: str) -> None:
     ended = town.sudo(option, "true")
     name = (
-        option.split("=")[0]
+        option.split("=", maxsplit=1)[0]
         if option.startswith("--")
         else "-D"
         if option == "-nD/"
