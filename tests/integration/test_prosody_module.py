@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,6 +19,7 @@ from tests import prosody13
 from tests.prosody_fixture import Account, Person, make_account
 
 NS = "urn:nuketown:approval"
+DISCO = "http://jabber.org/protocol/disco#info"
 CAPS = "http://jabber.org/protocol/caps"
 MODULE = Path(__file__).parents[2] / "broker/prosody/mod_nuketown_approval.lua"
 BODY = "ada asks: restart nginx?"
@@ -70,30 +73,41 @@ class Broker(Person):
         self.asked = 0
         """Questions of the module (the server's other modules ask in the account's name)."""
         self.silent = False
+        self.answer = ""
         self.plugin["xep_0030"].add_feature(NS)
         self.add_filter("in", self._count)
 
     def _count(self, stanza: Any) -> Any:
-        if stanza.name == "iq" and stanza.xml.find(f"{{{DISCO}}}query") is not None:
-            if stanza["type"] == "get" and stanza["from"] == "localhost":
-                self.asked += 1
-                return None if self.silent else stanza
-        return stanza
+        if stanza.name != "iq" or stanza["type"] != "get" or stanza["from"] != "localhost":
+            return stanza
+        if stanza.xml.find(f"{{{DISCO}}}query") is None:
+            return stanza
+        self.asked += 1
+        if self.answer:
+            self.say_xml(
+                f"<iq xmlns='jabber:client' type='result' to='localhost' id='{stanza['id']}'>"
+                f"<query xmlns='{DISCO}'>{self.answer}</query></iq>"
+            )
+        return None if self.silent or self.answer else stanza
 
-    async def __aenter__(self) -> Broker:
+    async def __aenter__(self) -> Self:
         await super().__aenter__()
         await self.advertise()
         return self
 
-    async def advertise(self, wanted: bool = True) -> None:
+    async def advertise(self, *, wanted: bool = True) -> None:
         change = self.plugin["xep_0030"].add_feature
         (change if wanted else self.plugin["xep_0030"].del_feature)(feature=NS)
         await self.plugin["xep_0115"].update_caps()
         self.send_presence(ppriority=self._priority)
         await known(self)
 
-
-DISCO = "http://jabber.org/protocol/disco#info"
+    def claim(self, ver: str) -> None:
+        """Show presence with ``ver`` as the version of what this client can do."""
+        self.say_xml(
+            f"<presence xmlns='jabber:client'><priority>{self._priority}</priority>"
+            f"<c xmlns='{CAPS}' hash='sha-1' ver='{ver}' node='urn:test'/></presence>"
+        )
 
 
 async def known(person: Person) -> None:
@@ -156,10 +170,7 @@ async def test_two_brokers_get_it_and_the_archive_has_it_once(ada, josh):
 
 async def archived(person: Person) -> list[str]:
     archive = person.plugin["xep_0313"]
-    return [
-        str(m["mam_result"]["forwarded"]["stanza"]["body"])
-        async for m in archive.iterate()
-    ]
+    return [str(m["mam_result"]["forwarded"]["stanza"]["body"]) async for m in archive.iterate()]
 
 
 async def test_without_a_broker_it_is_an_ordinary_message(ada, josh):
@@ -176,7 +187,7 @@ async def test_without_a_broker_it_is_an_ordinary_message(ada, josh):
 async def test_feature_dropped_and_added_while_online(ada, josh):
     async with Person(josh) as phone, Broker(josh) as broker:
         for number, wanted in enumerate([False, True, False, True]):
-            await broker.advertise(wanted)
+            await broker.advertise(wanted=wanted)
             ada.say_xml(request(josh.jid, ident=f"a{number}"))
             taker = broker if wanted else phone
             await taker.wait_for(lambda n=number, t=taker: f"a{n}" in approvals(t))
@@ -244,6 +255,27 @@ async def test_headline_error_and_full_jid_are_untouched(ada, josh):
         assert approvals(broker) == []
 
 
+async def test_rooms_and_personal_events_are_untouched(ada, josh):
+    async with Person(josh) as phone, Broker(josh) as broker:
+        room = f"{josh.name}@rooms.localhost"
+        for person in (ada, phone, broker):
+            await person.plugin["xep_0045"].join_muc_wait(room, person.boundjid.resource)
+        ada.say_xml(request(room, kind="groupchat"))
+        for person in (phone, broker):
+            await person.wait_for(lambda p=person: approvals(p) == ["a1"])
+        ada.say_xml(request(f"{room}/phone", ident="private"))
+        await phone.wait_for(lambda: approvals(phone) == ["a1", "private"])
+        await quiet(ada, broker)
+        assert approvals(broker) == ["a1"]
+        phone.say_xml(
+            "<iq xmlns='jabber:client' type='set' id='p'>"
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:test:node'>"
+            f"<item><approval xmlns='{NS}' id='event'/></item></publish></pubsub></iq>"
+        )
+        await quiet(phone, broker)
+        assert "event" not in approvals(broker)
+
+
 async def test_to_the_own_account(josh):
     async with (
         Person(josh, "desk") as desk,
@@ -264,13 +296,12 @@ async def test_false_version_spoils_nobody_else(ada, josh, server):
     """A client that claims the broker's version and answers otherwise, before the broker comes."""
     mallory = await make_account(server, "mallory")
     # A version nobody has said yet: the broker's with one more feature.
-    async with Person(mallory, "liar") as liar, Person(josh) as phone, Broker(josh) as broker:
+    async with Broker(mallory, "liar") as liar, Person(josh) as phone, Broker(josh) as broker:
+        liar.answer = f"<identity category='client' type='pc'/><feature var='{DISCO}'/>"
         broker.plugin["xep_0030"].add_feature("urn:test:only-here")
-        await broker.plugin["xep_0115"].update_caps()
+        await broker.plugin["xep_0115"].update_caps(broadcast=False)
         ver = await broker.plugin["xep_0115"].get_verstring()
-        liar.send_xml(ET.fromstring(
-            f"<presence xmlns='jabber:client'><c xmlns='{CAPS}' hash='sha-1' ver='{ver}' "
-            "node='urn:liar'/></presence>"))  # fmt: skip
+        liar.claim(ver)
         await known(liar)
         broker.send_presence(ppriority=-1)
         await known(broker)
@@ -281,13 +312,41 @@ async def test_false_version_spoils_nobody_else(ada, josh, server):
 
 
 @pytest.mark.attack
+async def test_data_form_that_hashes_as_a_feature_spoils_nobody_else(ada, josh, server):
+    """XEP-0115's hash has no quoting: two different answers can have the same version."""
+    text = f"client/pc//<urn:a<{NS}<"
+    ver = base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
+    start = "<identity category='client' type='pc'/><feature var='urn:a'/>"
+    form = f"<x xmlns='jabber:x:data' type='result'><field var='{NS}'/></x>"
+    mallory = await make_account(server, "mallory")
+    async with (
+        Broker(mallory, "liar") as liar,
+        Broker(josh) as broker,
+        Broker(josh, "other") as other,
+        Person(josh) as phone,
+    ):
+        for client, answer in (
+            (liar, start + form),
+            (broker, f"{start}<feature var='{NS}'/>"),
+            (other, "never said: the version is known by now"),
+        ):
+            client.answer, client.asked = answer, 0
+            client.claim(ver)
+            await known(client)
+        assert (liar.asked, broker.asked, other.asked) == (1, 1, 0)
+        ada.say_xml(request(josh.jid))
+        await broker.message()
+        await other.message()
+        await quiet(ada, phone)
+        assert approvals(phone) == []
+
+
+@pytest.mark.attack
 async def test_hundreds_of_versions_cost_one_question_at_a_time(ada, josh):
     async with Person(josh) as phone, Broker(josh, "busy") as busy, Broker(josh) as broker:
         busy.asked, busy.silent = 0, True
         for number in range(300):
-            busy.send_xml(ET.fromstring(
-                "<presence xmlns='jabber:client'><priority>-1</priority>"
-                f"<c xmlns='{CAPS}' hash='sha-1' ver='v{number}' node='urn:x'/></presence>"))  # fmt: skip
+            busy.claim(f"v{number}")
         await known(busy)
         assert busy.asked == 1
         ada.say_xml(request(josh.jid))
@@ -372,6 +431,26 @@ async def test_broker_that_hibernates(hasty):
         await broker.wait_for(lambda: approvals(broker) == ["a1"])
         await quiet(ada, phone)
         assert phone.bodies() == [BODY]
+
+
+@pytest.mark.fault
+async def test_one_of_two_brokers_vanishes(hasty):
+    asker, josh = await make_account(hasty, "ada"), await make_account(hasty, "josh")
+    async with (
+        Person(asker) as ada,
+        Person(josh) as phone,
+        Broker(josh, "stays") as stays,
+        Broker(josh, resumable=True) as broker,
+    ):
+        assert broker.transport is not None
+        broker.transport.pause_reading()
+        ada.say_xml(request(josh.jid))
+        await stays.message()
+        cut(broker)
+        await asyncio.sleep(3)  # the server gives up on the stream
+        await quiet(ada, phone, stays)
+        assert phone.bodies() == []
+        assert stays.bodies() == [BODY]
 
 
 @pytest.mark.fault
