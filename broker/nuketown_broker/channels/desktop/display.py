@@ -13,7 +13,7 @@ import socket
 import stat
 import struct
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +43,9 @@ def find_display(environment: Mapping[str, str] | None = None) -> Display:
     own = os.environ if environment is None else environment
     problem: ApprovalUnavailable | None = None
     for variables in (_manager_environment(own), own):
-        for display, check in _candidates(variables, own):
+        for display in _candidates(variables, own):
             try:
-                check(display)
+                check_display(display)
             except ApprovalUnavailable as exc:
                 problem = problem or exc
             else:
@@ -70,23 +70,32 @@ def wayland_socket(variables: Mapping[str, str]) -> Path:
     return Path(variables.get("XDG_RUNTIME_DIR", "/")) / variables["WAYLAND_DISPLAY"]
 
 
-def _candidates(
-    variables: Mapping[str, str], own: Mapping[str, str]
-) -> Iterator[tuple[Display, Callable[[Display], None]]]:
+def check_display(display: Display) -> None:
+    """Check that no other user can press the buttons on ``display``.
+
+    :raises ApprovalUnavailable: somebody can, or it is not there
+    """
+    if "WAYLAND_DISPLAY" in display.variables:
+        _check_wayland(display)
+    else:
+        _check_x(display)
+
+
+def _candidates(variables: Mapping[str, str], own: Mapping[str, str]) -> Iterator[Display]:
     """Displays that the variables name: Wayland first, where X clients can't press buttons."""
     runtime = variables.get("XDG_RUNTIME_DIR") or own.get("XDG_RUNTIME_DIR")
     if name := variables.get("WAYLAND_DISPLAY"):
         needed = {"WAYLAND_DISPLAY": name, "GDK_BACKEND": "wayland"}
         if runtime:
             needed["XDG_RUNTIME_DIR"] = runtime
-        yield Display(name, needed), _check_wayland
+        yield Display(name, needed)
     if name := variables.get("DISPLAY"):
         home = own.get("HOME") or str(Path.home())
         authority = variables.get("XAUTHORITY") or f"{home}/.Xauthority"
         needed = {"DISPLAY": name, "XAUTHORITY": authority, "GDK_BACKEND": "x11"}
         if runtime:
             needed["XDG_RUNTIME_DIR"] = runtime
-        yield Display(name, needed), _check_x
+        yield Display(name, needed)
 
 
 def _check_x(display: Display) -> None:

@@ -52,12 +52,16 @@ def shown(question: Question) -> Shown:
     request = question.request
     text, cut = _popup_text(question)
     return Shown(
-        title=f"{plain(request.agent)} ({_short(question.role, 40)[0]})",
+        title=_title(question),
         text=text,
         details="\n".join(_details(question)),
         row=_short(_one_line(request), _ROW_LIMIT)[0],
         cut=cut,
     )
+
+
+def _title(question: Question) -> str:
+    return f"{plain(question.request.agent)} ({_short(question.role, 40)[0]})"
 
 
 def plain(text: str) -> str:
@@ -118,7 +122,8 @@ def _effects(request: ApprovalRequest) -> list[tuple[str, str]]:
 def _popup_text(question: Question) -> tuple[str, bool]:
     request = question.request
     cut = False
-    lines: list[str] = []
+    # Again in the text: not every desktop draws titles.
+    lines = [f"{_title(question)} asks for", ""]
     for label, effect in _effects(request):
         broken = lines_of(plain(effect))
         if len(broken) == 1:
@@ -181,10 +186,10 @@ def _warnings(question: Question) -> tuple[list[str], bool]:
         cut = cut or too_long
         first, *rest = lines_of(sentence)
         lines += [f"⚠ {first}", *(f"│ {line}" for line in rest)]
-    if more := len(warnings) - _WARNINGS:
-        if more > 0:
-            lines.append(f"⚠ … {more} more warnings: open Details")
-            cut = True
+    more = len(warnings) - _WARNINGS
+    if more > 0:
+        lines.append(f"⚠ … {more} more warnings: open Details")
+        cut = True
     return (["", *lines] if lines else []), cut
 
 
@@ -222,8 +227,9 @@ def _command_details(question: Question, command: SudoCommand) -> Iterator[str]:
     yield f"runs {plain(command.path)}"
     changeable = command.path_sha256
     yield f"SHA-256 {changeable}" if changeable else "which only root can change"
-    yield f"as {plain(_run_as(command))} (uid {command.run_as.uid}, gid {command.run_as.gid}, groups "
-    yield f"  {', '.join(map(str, command.run_as.groups))})"
+    yield f"as {plain(_run_as(command))} (uid {command.run_as.uid}, gid {command.run_as.gid})"
+    groups = ", ".join(map(str, command.run_as.groups))
+    yield from lines_of(f"with groups {groups}", 96)
     yield f"in {plain(command.cwd)}"
     if sentence := _input(question):
         yield sentence

@@ -63,7 +63,9 @@ def access_problem(display: str, authority: Path) -> str | None:
     access = _ask(number, cookie)
     own = os.geteuid()
     if access.server_uid not in (0, own):
-        return f"display {display} is served by uid {access.server_uid}, who is neither you nor root"
+        return (
+            f"display {display} is served by uid {access.server_uid}, who is neither you nor root"
+        )
     if not access.enabled:
         return f"access control of display {display} is off: run xhost -"
     insiders = False

@@ -1,0 +1,147 @@
+"""A real X server in memory, and hands and eyes on it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import socket
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+COOKIE_FILE_FAMILY = 65535  # FamilyWild (Xau(3)): any display
+
+
+@dataclass
+class XServer:
+    """An Xvfb with its picture in a file (``-fbdir``)."""
+
+    process: subprocess.Popen[bytes]
+    display: str
+    authority: Path
+    picture: Path
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """As a login on this display has it, with no service manager."""
+        return {
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "DISPLAY": self.display,
+            "XAUTHORITY": str(self.authority),
+        }
+
+    def hands(self, *command: str) -> str:
+        """Run xdotool."""
+        done = subprocess.run(
+            ["xdotool", *command],
+            env={**os.environ, "DISPLAY": self.display, "XAUTHORITY": str(self.authority)},
+            capture_output=True, text=True, check=False, timeout=20,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def windows(self, title: str = ".") -> list[str]:
+        """Ids of the windows on the screen whose title matches."""
+        return self.hands("search", "--onlyvisible", "--name", title).split()
+
+    def press(self, window: str, *keys: str) -> None:
+        """Press keys in a window."""
+        self.hands("windowfocus", "--sync", window)
+        self.hands("key", *keys)
+
+    def pixels(self) -> tuple[int, int, bytes]:
+        """Width, height and the screen, four bytes a pixel."""
+        with self.picture.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=1) as data:
+            head = struct.unpack_from(">25I", data, 0)  # XWDFile.h
+            start = head[0] + head[19] * 12
+            width, height, line = head[4], head[5], head[12]
+            assert line == width * 4
+            return width, height, data[start : start + line * height]
+
+    def stop(self) -> None:
+        """End the server."""
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def write_authority(path: Path) -> None:
+    cookie = secrets.token_bytes(16)
+    parts = (b"", b"", b"MIT-MAGIC-COOKIE-1", cookie)
+    entry = struct.pack(">H", COOKIE_FILE_FAMILY)
+    entry += b"".join(struct.pack(">H", len(part)) + part for part in parts)
+    path.touch(mode=0o600)
+    path.write_bytes(entry)
+
+
+def start_server(directory: Path, *, locked: bool = True) -> XServer:
+    directory.mkdir(parents=True)
+    authority = directory / "Xauthority"
+    write_authority(authority)
+    reading, writing = os.pipe()
+    command = [
+        "Xvfb", "-displayfd", str(writing), "-noreset", "-nolisten", "tcp",
+        "-screen", "0", "1100x760x24", "-fbdir", str(directory),
+    ]  # fmt: skip
+    if locked:
+        command += ["-auth", str(authority)]
+    process = subprocess.Popen(
+        command, pass_fds=(writing,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        number = file.readline().strip()
+    assert number, "Xvfb did not start"
+    return XServer(process, f":{number}", authority, directory / "Xvfb_screen0")
+
+
+@pytest.fixture
+def x_servers(tmp_path: Path) -> Iterator[Callable[..., XServer]]:
+    """Starts X servers, with access control by cookie (``-auth``) unless told otherwise."""
+    with ExitStack() as stack:
+        count = 0
+
+        def start(*, locked: bool = True) -> XServer:
+            nonlocal count
+            count += 1
+            server = start_server(tmp_path / f"x{count}", locked=locked)
+            stack.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def x_server(x_servers: Callable[..., XServer]) -> XServer:
+    """An X server that nobody without its cookie gets into."""
+    return x_servers()
+
+
+def xhost_entry(family: int, address: bytes, mode: int = 0) -> bytes:
+    """ChangeHosts (X11 protocol): what xhost sends."""
+    padded = address + bytes(-len(address) % 4)
+    return struct.pack("<BBHBxH", 109, mode, 2 + len(padded) // 4, family, len(address)) + padded
+
+
+def send_to_server(server: XServer, request: bytes) -> None:
+    """Send one request as a client that has the cookie."""
+    name = b"MIT-MAGIC-COOKIE-1"
+    cookie = server.authority.read_bytes()[-16:]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(f"/tmp/.X11-unix/X{server.display[1:]}")
+        head = struct.pack("<BxHHHHxx", ord("l"), 11, 0, len(name), 16)
+        client.sendall(head + name + b"\0\0" + cookie)
+        reply = client.recv(65536)
+        assert reply[0] == 1
+        # GetInputFocus after it: when its reply is here, the server has done both.
+        client.sendall(request + struct.pack("<BxH", 43, 1))
+        client.settimeout(5)
+        while True:
+            data = client.recv(65536)
+            assert data
+            if len(data) >= 32:
+                return
