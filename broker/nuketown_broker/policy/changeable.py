@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import grp
 import os
 import posixpath
 import pwd
@@ -35,9 +34,7 @@ class Account:
             entry = pwd.getpwuid(uid)
         except KeyError:
             return cls(uid, frozenset())
-        gids = set(os.getgrouplist(entry.pw_name, entry.pw_gid))
-        gids |= {group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem}
-        return cls(uid, frozenset(gids))
+        return cls(uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
 
 
 def changeable_paths(paths: Iterable[str], account: Account) -> tuple[str, ...]:

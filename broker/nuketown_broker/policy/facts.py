@@ -34,6 +34,8 @@ class Facts:
     """Paths among the words that begin at the working directory."""
     broker_uid: int = -1
     """Who runs the broker: the human, on a workstation."""
+    answering_users: tuple[str, ...] = ()
+    """Accounts that may answer at the command line."""
 
 
 def observe(
@@ -70,6 +72,7 @@ def observe(
         changeable=changeable_paths(dict.fromkeys(looked_at), Account.of_uid(uid)),
         relative=tuple(dict.fromkeys(relative)),
         broker_uid=os.geteuid(),
+        answering_users=configuration.answering_users,
     )
 
 

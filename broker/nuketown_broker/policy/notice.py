@@ -40,7 +40,8 @@ def warnings_about(asker: Asker, request: ApprovalRequest, facts: Facts | None) 
 
 def _run_as_warnings(command: SudoCommand, facts: Facts) -> list[str]:
     run_as = command.run_as
-    if run_as.uid == facts.broker_uid and run_as.uid != 0:
+    answers = run_as.uid == facts.broker_uid or run_as.user in facts.answering_users
+    if answers and run_as.uid != 0:
         return [
             f"runs as {quoted_word(run_as.user)}, who answers these questions: "
             "as much power as root"

@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nuketown_broker.policy.option_table import CommandTable, Operand, Option
 from nuketown_broker.policy.options import table_of
@@ -31,6 +32,7 @@ class Pattern:
         return self.words[0]
 
 
+@lru_cache(maxsize=4096)
 def parse_pattern(text: str) -> Pattern:
     """Read a pattern.
 
