@@ -406,7 +406,8 @@ def test_words_that_a_terminal_would_act_on(town: SudoTown) -> None:
     assert ended.out.decode() == word + "\n"
     assert town.payload()["argv"] == ["echo", word]
     for words in ([word], ["-u", word, "true"], [f"{word}=1", "true"],
-                  ["--preserve-env=\x1b", "id"], [f"--{word}"], [f"-{word[0]}"], ["-g", word, "id"]):  # fmt: skip
+                  ["--preserve-env=\x1b", "id"], [f"--{word}"], [f"-{word[0]}"],
+                  ["-g", word, "id"]):  # fmt: skip
         ended = town.sudo(*words)
         assert ended.status == 1
         shown = ended.err.decode().split("usage:")[0].rstrip("\n")

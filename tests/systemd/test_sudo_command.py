@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from tests.systemd.sudo_town import SudoTown
+from tests.systemd.container import CHECKOUT
+from tests.systemd.sudo_town import CONFIGURATION, RULES, SudoTown
 
 pytestmark = pytest.mark.systemd
 
@@ -258,7 +259,33 @@ def test_a_name_is_found_on_the_secure_path_links_not_followed(town: SudoTown) -
 
 def test_words_that_are_not_text_arrive_as_they_were(town: SudoTown) -> None:
     raw = b"\xff\xfe \x80"
-    script = f"sudo printf %s $'{''.join('%sx%02x' % (chr(92), byte) for byte in raw)}'"
+    quoted = "".join(f"\\x{byte:02x}" for byte in raw)
+    script = f"sudo printf %s $'{quoted}'"
     ended = town.run("bash", "-c", script)
     assert ended.out == raw
     assert town.payload()["argv"][2] == {"b64": "//4ggA=="}
+
+
+def test_the_documents_rule_and_configuration_are_the_tested_ones(town: SudoTown) -> None:
+    text = (CHECKOUT / "docs" / "sudo.md").read_text()
+    assert text.split("```sudoers\n")[1].split("```")[0] == RULES["ada"]
+    documented = json.loads(text.split("```json\n")[1].split("```")[0])
+    assert documented == CONFIGURATION | {"agents": ["ada"]}
+
+
+def test_preapproved_costs_at_most_six_plain_ones(town: SudoTown) -> None:
+    """benchmarks/ measures it; this keeps it from being lost."""
+    town.answer("confine")
+    program = (
+        "import statistics, subprocess, sys, time\n"
+        "def median(sudo):\n"
+        "    times = []\n"
+        "    for _ in range(20):\n"
+        "        begin = time.perf_counter()\n"
+        "        subprocess.run([sudo, 'true'], check=True)\n"
+        "        times.append(time.perf_counter() - begin)\n"
+        "    return statistics.median(times)\n"
+        "print(median('sudo') / median('/usr/bin/sudo'))\n"
+    )
+    ended = town.run("python3", "-c", program, user="carl")
+    assert float(ended.out) <= 6
