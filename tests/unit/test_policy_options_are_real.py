@@ -7,12 +7,14 @@ become an operand that nobody judged.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 
 import pytest
 
 from nuketown_broker.policy.options import TABLES
+from tests.policy_lines import EVERYDAY
 
 _OPTION = re.compile(r"(--?[A-Za-z0-9][\w-]*)(\[?=.*)?")
 # Understood, and told by the manual page only.
@@ -91,3 +93,15 @@ def test_dangerous_letters_are_in_no_bundle(command: str, letters: str) -> None:
         for word, option in table.options.items():
             if not word.startswith("--") and option.value is None:
                 assert letter not in word[1:]
+
+
+@pytest.mark.parametrize(
+    "line", [x for x in EVERYDAY if x.startswith("journalctl") and "journalctl" in _READ]
+)
+def test_everyday_lines_are_lines_that_journalctl_takes(line: str) -> None:
+    """Every option is read before --version is acted upon."""
+    ran = subprocess.run(
+        [*shlex.split(line), "--version"], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("systemd ")

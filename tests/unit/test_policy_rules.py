@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -382,3 +384,25 @@ def test_no_slash_goes_unseen(word: str) -> None:
 def test_names_of_versions_and_wrappers() -> None:
     names = ["python3.11", ".vim-wrapped", "bash", "perl5.36.0", "lua5.4", "g++"]
     assert [plain_name(n) for n in names] == ["python", "vim", "bash", "perl", "lua", "g++"]
+
+
+@pytest.mark.attack
+def test_names_that_are_not_utf_8_are_shown_and_looked_at(town: Town) -> None:
+    decision = town.rule(town.policy(), ["cat", b"/tmp/\xff\x1b[2J"])
+    assert decision.ruling is Ruling.ASK
+    assert not decision.grant_offered
+    text = " ".join(decision.warnings)
+    assert "\\xff" in text
+    assert "\x1b" not in text
+    text.encode()
+
+
+@pytest.mark.attack
+def test_a_thousand_paths_neither_stall_nor_flood(town: Town) -> None:
+    words = ["cat", *(":".join(f"/tmp/{i}/{j}" for j in range(100)) for i in range(100))]
+    started = time.monotonic()
+    decision = town.rule(town.policy(), words)
+    assert time.monotonic() - started < 5
+    assert not decision.grant_offered
+    assert len(decision.warnings) < 12
+    assert any("more paths" in warning for warning in decision.warnings)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LINK_LIMIT = 40
+_LOOK_LIMIT = 256
+"""So many paths of a command are looked at; what comes after counts as changeable."""
 _WRITE, _SEARCH = 2, 1
 _ACL = "system.posix_acl_access"
 _ACL_ENTRY = struct.Struct("<HHI")  # acl(5), linux/posix_acl_xattr.h
@@ -42,7 +44,11 @@ def changeable_paths(paths: Iterable[str], account: Account) -> tuple[str, ...]:
 
     What can't be looked at counts as changeable, unless the account itself can't get there.
     """
-    return tuple(path for path in paths if _can_change(path, account))
+    return tuple(
+        path
+        for position, path in enumerate(paths)
+        if position >= _LOOK_LIMIT or _can_change(path, account)
+    )
 
 
 def _can_change(path: str, account: Account) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from nuketown_approval.request import ApprovalRequest, Bytes, SudoCommand, raw_of
+from nuketown_approval.request import ApprovalRequest, Bytes, SudoCommand, raw_of, word_of
 from nuketown_approval.wording import quoted_word
 from nuketown_broker.contract import Asker, Origin
 from nuketown_broker.policy.environment import flagged_variables
 from nuketown_broker.policy.facts import Facts
 from nuketown_broker.policy.sensitive import boot_path, command_warnings, never_granted
+
+_SHOWN_PATHS = 8
 
 
 def warnings_about(asker: Asker, request: ApprovalRequest, facts: Facts | None) -> list[str]:
@@ -22,19 +24,27 @@ def warnings_about(asker: Asker, request: ApprovalRequest, facts: Facts | None) 
     found += _run_as_warnings(command, facts)
     found += command_warnings(facts.names, words)
     if path := boot_path(facts.named):
-        found.append(f"names {quoted_word(path)}, part of Nix or of booting")
-    for name in flagged_variables(command.env):
-        found.append(f"changes the environment: {quoted_word(name)}")
-    changeable = list(facts.changeable)
-    if command.path_sha256 is not None and command.path not in changeable:
-        changeable.insert(0, command.path)
-    for path in changeable:
-        if path == command.path and command.path_sha256 is not None:
-            found.append(f"{request.agent} can change {quoted_word(path)}; what runs is a copy")
-        else:
-            found.append(f"{request.agent} can still change {quoted_word(path)} after you answer")
+        found.append(f"names {_shown(path)}, part of Nix or of booting")
+    if names := flagged_variables(command.env):
+        found.append(f"changes the environment: {', '.join(map(quoted_word, names))}")
+    found += _changeable_warnings(request.agent, command, facts)
     if asker.origin is Origin.STANZA and facts.named:
         found.append(f"files are on {quoted_word(request.host)} and were not looked at from here")
+    return found
+
+
+def _changeable_warnings(agent: str, command: SudoCommand, facts: Facts) -> list[str]:
+    found = []
+    paths = [path for path in facts.changeable if path != command.path]
+    if command.path_sha256 is not None:
+        found.append(f"{agent} can change {_shown(command.path)}; what runs is a copy")
+    elif command.path in facts.changeable:
+        paths.insert(0, command.path)
+    found += [
+        f"{agent} can still change {_shown(path)} after you answer" for path in paths[:_SHOWN_PATHS]
+    ]
+    if len(paths) > _SHOWN_PATHS:
+        found.append(f"and {len(paths) - _SHOWN_PATHS} more paths of the command")
     return found
 
 
@@ -63,12 +73,17 @@ def grant_may_be_offered(asker: Asker, command: SudoCommand, facts: Facts) -> st
     if command.mode != "command" or never_granted(facts.names, words):
         return "a shell, interpreter, editor, pager or tee does another thing each time"
     if facts.relative:
-        return f"{quoted_word(facts.relative[0])} is a relative path"
+        return f"{_shown(facts.relative[0])} is a relative path"
     if facts.changeable or command.path_sha256 is not None:
         path = facts.changeable[0] if facts.changeable else command.path
-        return f"{quoted_word(path)} can be changed by who asks"
+        return f"{_shown(path)} can be changed by who asks"
     return None
 
 
 def _text(word: str | Bytes) -> str:
     return raw_of(word).decode("utf-8", "surrogateescape")
+
+
+def _shown(path: str) -> str:
+    """A path of the command, quoted; its bytes need not be UTF-8."""
+    return quoted_word(word_of(path.encode("utf-8", "surrogateescape")))
