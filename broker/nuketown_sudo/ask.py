@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from _socket import AF_UNIX, MSG_PEEK, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
 
 from nuketown_sudo import json_text
 from nuketown_sudo.canonical import request_digest
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LINE_LIMIT = 256 * 1024
 _CONNECT_S = 5.0
 _REPLY_S = 10.0
+_SILENCE_S = 0.5
 _LATE_S = 2.0
 """How much longer than the request the broker may take to say that nobody answered."""
 
@@ -99,7 +100,7 @@ class Broker:
         """Ask for ``request`` and wait for what is decided.
 
         :param ask: False: no human is asked
-        :param waiting: called with the request's id when a human is
+        :param waiting: called with the request's id when a human lets it wait
         :return: approved only if the verdict is about this very request and in time
         """
         verdict = Verdict()
@@ -113,11 +114,11 @@ class Broker:
                 "stdin_bytes": stdin_bytes,
             }
         )
+        if ask and not self._arrives(_SILENCE_S):
+            waiting(request["id"])
         while True:
             reply = self._read(deadline)
             if "event" in reply:
-                if reply.get("event") == "pending" and reply.get("id") == request["id"]:
-                    waiting(request["id"])
                 continue
             if reply.get("ok") is not True:
                 verdict.reason = _sentence(reply.get("error"), verdict.reason)
@@ -144,6 +145,15 @@ class Broker:
             self._socket.sendall(line)
         except OSError as exc:
             raise Refused(f"the broker went away ({exc.strerror or exc})") from exc
+
+    def _arrives(self, within_s: float) -> bool:
+        """Is there something to read (or the end) by then?"""
+        self._socket.settimeout(within_s)
+        try:
+            self._socket.recv(1, MSG_PEEK)
+        except OSError as exc:
+            return not isinstance(exc, TimeoutError)
+        return True
 
     def _read(self, deadline: float) -> dict[str, Any]:
         """The next line.

@@ -69,14 +69,11 @@ class Broker:
             writer.close()
             return
         if answer.startswith("wait"):
-            request = submit.request
-            event = {"event": "pending", "id": request.id, "agent": request.agent, "kind": "sudo"}
-            await _send(writer, event)
             closed = asyncio.create_task(reader.read(1))
             while not closed.done() and self._answer.read_text().strip() == answer:
                 await asyncio.wait({closed}, timeout=0.01)
             if closed.done():
-                self._note({"withdrawn": request.id})
+                self._note({"withdrawn": submit.request.id})
                 return
             closed.cancel()
             answer = self._answer.read_text().strip()

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import textwrap
+import threading
 import time
 
 import pytest
@@ -158,6 +159,28 @@ def test_control_z_and_on(town: SudoTown) -> None:
     ]  # fmt: skip
     status, _ = on_terminal(town, steps, "env", "PS1=$ ", "bash", "--norc", "-i")
     assert status == 0
+
+
+def test_control_z_while_it_waits(town: SudoTown) -> None:
+    town.answer("wait")
+    steps: list[list[object]] = [
+        ["expect", "$ "], ["type", "sudo echo do''ne\n"], ["expect", "waiting for approval"],
+        ["type", "\x1a"], ["expect", "Stopped"], ["expect", "$ "],
+        ["type", "echo approve >/tmp/answer; while [ -e /tmp/answer ]; do sleep 0.1; done; fg\n"],
+        ["expect", "done"], ["expect", "$ "], ["type", "exit\n"],
+    ]  # fmt: skip
+    town.container.write("/tmp/answer", "", owner="ada")
+    watching = threading.Thread(target=_answer_when_stopped, args=(town,))
+    watching.start()
+    status, _ = on_terminal(town, steps, "env", "PS1=$ ", "bash", "--norc", "-i")
+    watching.join()
+    assert status == 0
+
+
+def _answer_when_stopped(town: SudoTown) -> None:
+    town.container.wait("grep -q approve /tmp/answer")
+    town.answer("approve")
+    town.container.run("rm", "/tmp/answer")
 
 
 def test_confined_has_no_terminal_and_no_input(town: SudoTown) -> None:
