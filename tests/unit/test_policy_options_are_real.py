@@ -27,6 +27,10 @@ _READ = [
     if shutil.which(n)
 ]  # fmt: skip
 
+_JOURNALCTL_LINES = [
+    line for line in EVERYDAY if line.startswith("journalctl") and "journalctl" in _READ
+]
+
 
 def _told(command: str) -> dict[str, str]:
     """Each option that ``--help`` names, with what it says follows: "", "value" or "optional"."""
@@ -95,9 +99,7 @@ def test_dangerous_letters_are_in_no_bundle(command: str, letters: str) -> None:
                 assert letter not in word[1:]
 
 
-@pytest.mark.parametrize(
-    "line", [x for x in EVERYDAY if x.startswith("journalctl") and "journalctl" in _READ]
-)
+@pytest.mark.parametrize("line", _JOURNALCTL_LINES)
 def test_everyday_lines_are_lines_that_journalctl_takes(line: str) -> None:
     """Every option is read before --version is acted upon."""
     ran = subprocess.run(
