@@ -152,7 +152,7 @@ class ChatAnswers:
             self.say(approver, f"That did not count: {exc}")
             return
         if not counted:
-            self.say(approver, f"Already decided: {_how_ended(notice)}.")
+            self.say(approver, "Already decided, just now: the request says how.")
 
     def _which(self) -> str:
         waiting = self._notices.waiting()
