@@ -5,13 +5,13 @@
 
 # program=Debian package=Nix attribute
 declare -A needs=(
-    [test]="git=git=git tmux=tmux=tmux openssl=openssl=openssl gpg=gnupg=gnupg ssh=openssh-client=openssh"
+    [test]="git=git=git tmux=tmux=tmux openssl=openssl=openssl gpg=gnupg=gnupg ssh=openssh-client=openssh faketime=faketime=libfaketime"
     [demo]="git=git=git tmux=tmux=tmux"
     [bench]="git=git=git tmux=tmux=tmux"
     [lint]="git=git=git shellcheck=shellcheck=shellcheck luacheck=lua-check=luaPackages.luacheck"
 )
 # For groups of tests that end in a "not run" line without them; root gets them as well.
-groups="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=- zsh=zsh=zsh fish=fish=fish"
+groups="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=- zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=-"
 
 # Installs what the command given needs and this machine lacks.
 want_programs() {

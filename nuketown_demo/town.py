@@ -184,14 +184,15 @@ class Town:
         if self._clone:
             await self.git("clone", "--quiet", str(self.origin), str(self.clone), cwd=seed)
 
-    async def start_daemon(self) -> None:
+    async def start_daemon(self, more_environment: Mapping[str, str] | None = None) -> None:
         """Start the agent's daemon and wait until its socket listens.
 
         :raises NuketownError: it ended; the text is the end of its log
         """
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(  # noqa: ASYNC220  (it outlives this call)
-                [sys.executable, "-m", "nuketown_daemon"], cwd=self.home, env=self.environment,
+                [sys.executable, "-m", "nuketown_daemon"], cwd=self.home,
+                env={**self.environment, **(more_environment or {})},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         try:

@@ -28,6 +28,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = [
     f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("*_fixture.py"))
 ]
+# Before the first of them imports another.
+pytest.register_assert_rewrite(*pytest_plugins)
 
 
 def _lacks(*programs: str) -> str | None:

@@ -5,6 +5,7 @@ Import this module before anything else that imports structlog (see :func:`_impo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -105,7 +106,9 @@ class _Output:
         def write(**record: Any) -> None:
             event = visible(str(record.pop("event", "")))
             fields = {key: visible(_text(value), keep_lines=True) for key, value in record.items()}
-            self._sink.write(level, self._name, event, fields)
+            # A log on a full disk must not end what it tells of.
+            with contextlib.suppress(OSError):
+                self._sink.write(level, self._name, event, fields)
 
         return write
 

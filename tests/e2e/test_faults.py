@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib.util
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -77,7 +80,7 @@ async def test_killed_while_the_workspace_is_prepared(
     try:
         await street.town.start_daemon()
         street.say("work on hello -- add a LICENSE file")
-        await eventually(waiting.exists, 20)
+        await eventually(waiting.exists, 40)
         street.town.kill_daemon()
         proceed.touch()
         await street.town.start_daemon()
@@ -201,8 +204,9 @@ async def test_the_cli_is_killed_under_the_session(settle: Settle, eventually: E
     await eventually(lambda: gate.asked == 1, 30)
     assert street.town.daemon is not None
     for child in psutil.Process(street.town.daemon.pid).children(recursive=True):
-        if "claude" in child.name():
-            child.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "claude" in child.name():
+                child.send_signal(signal.SIGKILL)
     failed = (await street.heard("Failed: die"))["body"]
     assert "retry 1" in failed
     assert "Traceback" not in failed
@@ -265,3 +269,67 @@ async def test_words_to_a_session_survive_the_daemon(
     gate.set()
     summary = (await street.heard("Done: fix it", 60))["body"]
     assert "with the tests" in summary
+
+
+async def test_a_full_disk_makes_a_message_wait_and_loses_nothing(settle: Settle) -> None:
+    street = await settle([say("done")])
+    assert street.town.daemon is not None
+    daemon = psutil.Process(street.town.daemon.pid)
+    # No file of the daemon may grow beyond what its journal has: what a full disk is to it.
+    full = max(path.stat().st_size for path in street.town.state.glob("journal*"))
+    daemon.rlimit(psutil.RLIMIT_FSIZE, (full, psutil.RLIM_INFINITY))
+    street.say("work on hello -- when there is room")
+    told = (await street.heard("Your message waits"))["body"]
+    assert "make room on the disk" in told
+    assert street.count("On it") == 0
+    daemon.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    await street.heard("Done: when there is room")
+    assert street.count("On it") == 1
+    assert street.count("Your message waits") == 1
+
+
+def _faketime_library() -> Path:
+    program = shutil.which("faketime")
+    assert program is not None, "./dev test installs faketime"
+    places = [Path("/usr/lib"), Path(program).resolve().parent.parent / "lib"]
+    return next(p for place in places for p in place.glob("**/libfaketime.so.1"))
+
+
+async def test_the_clock_jumps(settle: Settle, short_tmp: Path, eventually: Eventually) -> None:
+    clock = short_tmp / "clock"
+    clock.write_text("+0")
+    gate = Gate(say("done in spite of it"))
+    # The daemon's clock is what jumps; the harness is not ours and does not start under faketime.
+    bundled = importlib.util.find_spec("claude_agent_sdk")
+    assert bundled is not None
+    assert bundled.origin is not None
+    claude = short_tmp / "claude"
+    claude.write_text(
+        "#!/bin/sh\nunset LD_PRELOAD\n"
+        f'exec {Path(bundled.origin).parent / "_bundled" / "claude"} "$@"\n'
+    )
+    claude.chmod(0o755)
+    settings = {"headless_timeout": 120, "cli_path": str(claude)}
+    street = await settle(gate, start=False, daemon=settings)
+    faked = {
+        "LD_PRELOAD": str(_faketime_library()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    await street.town.start_daemon(faked)
+    street.say("work on hello -- at any hour")
+    await street.heard("On it: at any hour")
+    await eventually(lambda: gate.asked == 1, 40)
+    clock.write_text("+3d")
+    street.say("status")
+    await street.heard("Working: at any hour")
+    clock.write_text("-400d")
+    gate.open.set()
+    await street.heard("Done: at any hour")
+    street.town.kill_daemon()
+    street.say("work on hello -- and once more")
+    await street.owner.settled()
+    await street.town.start_daemon(faked)
+    await street.heard("Done: and once more")
+    assert street.count("Done: ") == 2
