@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import pwd
 import re
 import stat
+import sys
 import termios
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 CONSIDERED_S = 1.0
 """A yes sooner than this after the question was meant for something else."""
 _LINE_LIMIT = 4096
+_TIOCGDEV = 0x80045432
 _APPROVE = re.compile(r"approve(?: (?:(?P<minutes>[1-9]\d?) ?m(?:in)?|(?P<task>task)))?")
 _LOOK_AGAIN_S = 5.0
 
@@ -225,19 +228,33 @@ def open_terminal(path: Path) -> int:
     except OSError as exc:
         raise ApprovalUnavailable(f"the terminal {path} can't be opened ({exc.strerror}).") from exc
     try:
-        if not os.isatty(descriptor):
-            raise ApprovalUnavailable(f"{path} is not a terminal.")
-        device = Path(os.ttyname(descriptor))
-        status = os.fstat(descriptor) if path == device else device.stat()
-        # Group tty may write to terminals (write(1)); that types nothing.
-        if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o046:
-            raise ApprovalUnavailable(f"another user can open the terminal {device}.")
-    except (OSError, ApprovalUnavailable) as exc:
+        problem = _terminal_problem(descriptor, path)
+    except OSError as exc:
+        problem = f"the terminal {path} is gone ({exc.strerror})."
+    if problem:
         os.close(descriptor)
-        if isinstance(exc, ApprovalUnavailable):
-            raise
-        raise ApprovalUnavailable(f"the terminal {path} is gone ({exc.strerror}).") from exc
+        raise ApprovalUnavailable(problem)
     return descriptor
+
+
+def _terminal_problem(descriptor: int, path: Path) -> str | None:
+    if not os.isatty(descriptor):
+        return f"{path} is not a terminal."
+    device = _device(descriptor)
+    status = device.stat()
+    # Group tty may write to terminals (write(1)); that types nothing.
+    if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o046:
+        return f"another user can open the terminal {device}."
+    return None
+
+
+def _device(descriptor: int) -> Path:
+    """The terminal itself, where ``/dev/tty`` was opened (ioctl_tty(2), TIOCGDEV)."""
+    number = int.from_bytes(fcntl.ioctl(descriptor, _TIOCGDEV, bytes(4)), sys.byteorder)
+    major, minor = os.major(number), os.minor(number)
+    if 136 <= major <= 143:
+        return Path(f"/dev/pts/{(major - 136) * 256 + minor}")
+    return Path(os.ttyname(descriptor))
 
 
 def _account_name() -> str:

@@ -53,6 +53,7 @@ class DesktopChannel:
         self._told: str | None = None
         self._zenity: Zenity | None = None
         self._looking = asyncio.Lock()
+        self._looked_at = 0.0
         self._open: dict[str, Question] = {}
         self._conversations: dict[str, Conversation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,7 +105,12 @@ class DesktopChannel:
 
     async def _look(self) -> Zenity | None:
         """Find the display as it is now; say it once when that changes."""
+        loop = asyncio.get_running_loop()
+        wanted_at = loop.time()
         async with self._looking:
+            if self._looked_at > wanted_at:  # somebody looked while we waited for our turn
+                return self._zenity
+            self._looked_at = loop.time()
             try:
                 display = await asyncio.to_thread(find_display, self._environment)
                 if self._zenity is None or self._zenity.display != display:

@@ -73,6 +73,13 @@ def plain(text: str) -> str:
     )
 
 
+def in_order(text: str) -> str:
+    """``text`` without letters that are read from right to left: they reorder a command."""
+    return "".join(
+        f"\\u{ord(c):04x}" if unicodedata.bidirectional(c) in ("R", "AL", "AN") else c for c in text
+    )
+
+
 def _pieces(text: str) -> Iterator[str]:
     """``visible`` cuts what is longer; here nothing may be lost."""
     for start in range(0, len(text), 4096):
@@ -104,13 +111,13 @@ def _short(text: str, limit: int) -> tuple[str, bool]:
 
 
 def _one_line(request: ApprovalRequest) -> str:
-    return f"{request.kind}: {effect_in_words(request)}"
+    return f"{request.kind}: {in_order(effect_in_words(request))}"
 
 
 def _effects(request: ApprovalRequest) -> list[tuple[str, str]]:
     match request.payload:
         case SudoCommand():
-            return [("sudo", effect_in_words(request))]
+            return [("sudo", in_order(effect_in_words(request)))]
         case Delegation(task=task, agents=agents):
             return [("delegate", agents), ("for", task)]
         case Scaling(from_=before, to=after):
@@ -149,8 +156,8 @@ def _facts(question: Question) -> tuple[list[str], bool]:
     if not isinstance(payload, SudoCommand):
         return [f"on {host}"], cut
     who, who_cut = _short(_run_as(payload), _FACT_LIMIT)
-    where, where_cut = _short(payload.cwd, _FACT_LIMIT)
-    path, path_cut = _short(payload.path, _FACT_LIMIT)
+    where, where_cut = _short(in_order(payload.cwd), _FACT_LIMIT)
+    path, path_cut = _short(in_order(payload.path), _FACT_LIMIT)
     lines = [f"as {who} on {host}", f"in {where}", f"runs {path}"]
     if sentence := _input(question):
         lines.append(sentence)
@@ -220,16 +227,16 @@ def _command_details(question: Question, command: SudoCommand) -> Iterator[str]:
     yield ""
     yield "word by word:"
     for position, word in enumerate(command.argv):
-        first, *rest = lines_of(plain(quoted_word(word)), 90)
+        first, *rest = lines_of(plain(in_order(quoted_word(word))), 90)
         yield f"{position:4} │ {first}"
         yield from (f"     │ {line}" for line in rest)
     yield ""
-    yield f"runs {plain(command.path)}"
+    yield f"runs {plain(in_order(command.path))}"
     changeable = command.path_sha256
     yield f"SHA-256 {changeable}" if changeable else "which only root can change"
     yield f"as {plain(_run_as(command))} (uid {command.run_as.uid}, gid {command.run_as.gid})"
     groups = ", ".join(map(str, command.run_as.groups))
     yield from lines_of(f"with groups {groups}", 96)
-    yield f"in {plain(command.cwd)}"
+    yield f"in {plain(in_order(command.cwd))}"
     if sentence := _input(question):
         yield sentence

@@ -8,12 +8,8 @@ import secrets
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 COOKIE_FILE_FAMILY = 65535  # FamilyWild (Xau(3)): any display
 
@@ -97,28 +93,6 @@ def start_server(directory: Path, *, locked: bool = True) -> XServer:
         number = file.readline().strip()
     assert number, "Xvfb did not start"
     return XServer(process, f":{number}", authority, directory / "Xvfb_screen0")
-
-
-@pytest.fixture
-def x_servers(tmp_path: Path) -> Iterator[Callable[..., XServer]]:
-    """Starts X servers, with access control by cookie (``-auth``) unless told otherwise."""
-    with ExitStack() as stack:
-        count = 0
-
-        def start(*, locked: bool = True) -> XServer:
-            nonlocal count
-            count += 1
-            server = start_server(tmp_path / f"x{count}", locked=locked)
-            stack.callback(server.stop)
-            return server
-
-        yield start
-
-
-@pytest.fixture
-def x_server(x_servers: Callable[..., XServer]) -> XServer:
-    """An X server that nobody without its cookie gets into."""
-    return x_servers()
 
 
 def xhost_entry(family: int, address: bytes, mode: int = 0) -> bytes:
