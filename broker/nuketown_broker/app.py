@@ -16,7 +16,7 @@ from nuketown_broker.audit.account import Account
 from nuketown_broker.audit.auto_counts import auto_approvals
 from nuketown_broker.audit.trail import AuditTrail
 from nuketown_broker.broker import Broker, Keys
-from nuketown_broker.channels import channels_of
+from nuketown_broker.channel_choice import channels_of
 from nuketown_broker.channels.command_line import CommandLineChannel
 from nuketown_broker.configuration import Configuration
 from nuketown_broker.configuration_watch import watch
