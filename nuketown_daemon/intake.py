@@ -6,7 +6,6 @@ fact that the message was handled, so that a message is never handled half or tw
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -41,7 +40,6 @@ from nuketown_daemon.xmpp.contract import Messenger
 
 log = structlog.get_logger(__name__)
 
-_JOURNAL_RETRY_S = 5.0
 _CANDIDATES_SHOWN = 12
 _FEW_WORDS = 5
 
@@ -91,25 +89,10 @@ class Intake:
     async def handle(self, message: IncomingMessage) -> None:
         """Handle one message of an owner or peer; returns when it is on disk.
 
-        While the journal can't be written the message waits, and its sender is told so once.
+        :raises JournalError: it can't be written down, and nothing was done
         """
-        told = False
-        while True:
-            try:
-                if not await self._journal.messages.has_seen(message):
-                    await self._apply(message, await self._decide_safely(message))
-                return  # noqa: TRY300  (the loop is for the failure)
-            except JournalError as exc:
-                log.error("message can't be journaled yet", sender=message.sender, reason=str(exc))  # noqa: TRY400
-                if not told and self.messenger is not None:
-                    told = True
-                    text = f"Your message waits: {exc} I take it up as soon as I can write."
-                    self.messenger.send_unrecorded(
-                        OutgoingMessage(
-                            message.reply_to, text, message.thread, message.room is not None
-                        )
-                    )
-                await asyncio.sleep(_JOURNAL_RETRY_S)
+        if not await self._journal.messages.has_seen(message):
+            await self._apply(message, await self._decide_safely(message))
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
         """Accept a task from the socket.

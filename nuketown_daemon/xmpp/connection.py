@@ -15,11 +15,11 @@ from slixmpp.stanza import Presence as PresenceStanza
 
 from nuketown_approval.xmpp.forwarded import sender_of
 from nuketown_approval.xmpp.link import Link
-from nuketown_daemon.chat import OutgoingMessage
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
 from nuketown_daemon.presence import READY, Presence
 from nuketown_daemon.xmpp import strangers
+from nuketown_daemon.xmpp.approval_requests import ApprovalRequests
 from nuketown_daemon.xmpp.archive import Archive
 from nuketown_daemon.xmpp.client import AgentClient, trust_of
 from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore, ProgressUpdate
@@ -66,6 +66,8 @@ class Connection:
         self._client = client
         self._people = people
         self._strangers = strangers.Strangers()
+        self.approvals = ApprovalRequests(client, settings.approval_jid)
+        """Requests to ``approval_jid``."""
         self._archive = Archive(client, answer_s=timing.answer_s)
         self._rooms = Rooms(
             client, settings.rooms, identity.name, rejoin_s=timing.rejoin_s, joined=self._joined
@@ -106,10 +108,6 @@ class Connection:
         """Chat state (XEP-0085) towards a person we are about to answer."""
         if self.connected and not self._rooms.is_room(to):
             chat_state_stanza(self._client, to, "composing" if active else "active").send()
-
-    def send_unrecorded(self, message: OutgoingMessage) -> None:
-        """Say something once, without the journal: for when the journal can't be written."""
-        self._answer(message.to, message.body)
 
     async def run(self) -> None:
         """Be online for ever; cancelled, say goodbye in bounded time."""
@@ -206,7 +204,8 @@ class Connection:
         """
         try:
             if isinstance(stanza, Message):
-                return None if self._inbox.take(stanza) else stanza
+                taken = self.approvals.take(stanza) or self._inbox.take(stanza)
+                return None if taken else stanza
             if isinstance(stanza, PresenceStanza):
                 return None if self._take_presence(stanza) else stanza
         except ProtocolError as exc:

@@ -50,7 +50,8 @@ class MessageStore(Protocol):
 
 HandleMessage = Callable[[IncomingMessage], Awaitable[None]]
 """Called for one message after the other, for allowed senders only; returns when what it asks for
-is on disk. The receipt (XEP-0184) is sent after that."""
+is on disk. The receipt (XEP-0184) is sent after that. A JournalError means that nothing was done:
+the sender is told, and it is called again."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,6 @@ class Messenger(Protocol):
 
     def show_progress(self, update: ProgressUpdate) -> None:
         """Send or correct the progress message of a task; rate-limited, the newest text wins."""
-
-    def send_unrecorded(self, message: OutgoingMessage) -> None:
-        """Say something once, without the journal: for when the journal can't be written."""
 
     def composing(self, to: str, *, active: bool) -> None:
         """Chat state (XEP-0085) towards a person we are about to answer."""

@@ -81,6 +81,9 @@ class Inbox:
         self._no_archive_said = False
         self._beginning: str | None = None
         self._visible = asyncio.Event()
+        self._delivering: Reading | None = None
+        self._blocked: str | None = None
+        self._told: set[str] = set()
 
     def session_started(self) -> None:
         """A new session: before anything it brings, look at what came while we were away."""
@@ -160,6 +163,8 @@ class Inbox:
             self._waiting.append(_CatchUp())
         if not self._overflowing:
             self._waiting.append(reading)
+        if self._blocked is not None:
+            self._tell_waiting(reading, self._blocked)
         self._arrived.set()
 
     async def run(self) -> None:
@@ -180,11 +185,15 @@ class Inbox:
 
     async def _deliver(self, reading: Reading) -> None:
         message = reading.message
-        if not await self._persist(lambda: self._store.has_seen(message)):
-            if reading.trouble:
-                await self._explain(reading)
-                return
-            await self._persist(lambda: self._handle(message))
+        self._delivering = reading
+        try:
+            if not await self._persist(lambda: self._store.has_seen(message)):
+                if reading.trouble:
+                    await self._explain(reading)
+                    return
+                await self._persist(lambda: self._handle(message))
+        finally:
+            self._delivering = None
         if message.receipt_wanted and message.message_id:
             self._send_receipt(reading)
 
@@ -198,12 +207,29 @@ class Inbox:
     async def _persist(self, call: Callable[[], Awaitable[bool | None]]) -> bool | None:
         """Repeat while the journal can't be written: nothing is lost, nothing is overtaken."""
         backoff = Backoff(1.0, 60.0)
-        while True:
-            try:
-                return await call()
-            except JournalError as exc:
-                _log.error("xmpp_message_waits_for_journal", reason=str(exc))
-                await asyncio.sleep(backoff.next_s())
+        try:
+            while True:
+                try:
+                    return await call()
+                except JournalError as exc:
+                    self._blocked = str(exc)
+                    _log.error("xmpp_message_waits_for_journal", reason=str(exc))
+                    for reading in [self._delivering, *self._waiting]:
+                        if isinstance(reading, Reading):
+                            self._tell_waiting(reading, self._blocked)
+                    await asyncio.sleep(backoff.next_s())
+        finally:
+            self._blocked = None
+            self._told.clear()
+
+    def _tell_waiting(self, reading: Reading, reason: str) -> None:
+        """Tell somebody, once, that what they said waits for the journal."""
+        to = reading.message.reply_to
+        if to not in self._told and not reading.trouble:
+            self._told.add(to)
+            self._answer(
+                to, f"Your message waits: {reason} I take it up as soon as I can write it down."
+            )
 
     def _send_receipt(self, reading: Reading) -> None:
         if not self._client.online.is_set():

@@ -29,7 +29,7 @@ class Gate:
         self.asked = 0
         self.open = asyncio.Event()
 
-    async def __call__(self, call: ModelCall) -> Reply:
+    async def __call__(self, _: ModelCall) -> Reply:
         self.asked += 1
         await self.open.wait()
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -89,7 +89,7 @@ async def test_killed_while_the_workspace_is_prepared(
         os.environ["PATH"] = before
     assert await street.town.git("log", "--format=%s", "-1") == "Add the MIT license"
     assert _fresh_conversations(street, "add a LICENSE file") == 1
-    assert os.listdir(street.town.home / "projects") == ["hello"]
+    assert [path.name for path in (street.town.home / "projects").iterdir()] == ["hello"]
 
 
 async def test_killed_while_the_model_thinks(settle: Settle, eventually: Eventually) -> None:
