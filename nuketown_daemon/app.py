@@ -13,6 +13,7 @@ import structlog
 
 from nuketown_approval.service_manager import ServiceManager
 from nuketown_daemon import __version__
+from nuketown_daemon.approvals import Approvals
 from nuketown_daemon.chat import IncomingMessage
 from nuketown_daemon.chat_commands import ChatCommands
 from nuketown_daemon.configuration import Configuration, state_directory
@@ -48,6 +49,12 @@ class Application:
         self.board = StatusBoard(self.events)
         people = People(configuration.xmpp)
         self.connection = self._connect(journal)
+        self.approvals = Approvals(
+            configuration.identity.name,
+            self.board,
+            configuration.daemon.broker_socket,
+            self.connection.approvals.ask if self.connection is not None else None,
+        )
         self._interactive = InteractiveSession(configuration, state, socket)
         resolver = Resolver(configuration, state)
         settings = configuration.daemon
@@ -66,6 +73,7 @@ class Application:
             people=people,
             board=self.board,
             messenger=self.connection,
+            approvals=self.approvals,
         )
         per_day = settings.budget.per_day_usd
         self._commands = ChatCommands(
@@ -197,6 +205,7 @@ async def run(configuration: Configuration) -> None:
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(application.runner.run(), name="task runner")]
             parts.append(group.create_task(manager.watchdog(), name="watchdog"))
+            parts.append(group.create_task(application.approvals.run(), name="approvals"))
             if application.connection is not None:
                 parts.append(group.create_task(application.connection.run(), name="xmpp"))
                 application.board.on_change(application.connection.set_presence)

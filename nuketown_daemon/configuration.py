@@ -174,6 +174,7 @@ class Daemon(BaseModel):
     """None: ``~/projects``."""
     socket: AbsolutePath | None = None
     """None: where design §8 puts it."""
+    broker_socket: AbsolutePath = Path("/run/nuketown/broker/socket")
     human_user: str | None = None
     cli_path: AbsolutePath | None = None
     """The claude executable; None: the one bundled in the SDK (headless), ``session.command``."""

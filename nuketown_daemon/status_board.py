@@ -18,11 +18,12 @@ class StatusBoard:
         self._listeners: list[Callable[[Presence], None]] = []
         self._working_on: str | None = None
         self._waiting_for: str | None = None
+        self._approval: str | None = None
 
     @property
     def presence(self) -> Presence:
         """The line of the seed's table that holds now."""
-        return presence_of(self._working_on, self._waiting_for)
+        return presence_of(self._working_on, self._approval or self._waiting_for)
 
     def on_change(self, listener: Callable[[Presence], None]) -> None:
         """Call ``listener`` now and at every change."""
@@ -36,6 +37,12 @@ class StatusBoard:
     def waiting_for(self, reason: str | None) -> None:
         """Show that the task waits for something, or no longer."""
         self._update(self._working_on, reason)
+
+    def approval_pending(self, reason: str | None) -> None:
+        """Show that a request of the agent waits for a human (``sudo approval``), or no longer."""
+        before = self.presence
+        self._approval = reason
+        self._tell(before)
 
     def task_changed(self, task: Task) -> None:
         """Tell the watchers that a task is in another state."""
@@ -54,6 +61,9 @@ class StatusBoard:
     def _update(self, working_on: str | None, waiting_for: str | None) -> None:
         before = self.presence
         self._working_on, self._waiting_for = working_on, waiting_for
+        self._tell(before)
+
+    def _tell(self, before: Presence) -> None:
         presence = self.presence
         if presence == before:
             return

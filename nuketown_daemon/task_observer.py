@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nuketown_daemon.approvals import Approvals
 from nuketown_daemon.chat import OutgoingMessage
 from nuketown_daemon.dialogue import Dialogue
 from nuketown_daemon.errors import SessionError
@@ -24,6 +25,7 @@ class TaskObserver:
         people: People,
         board: StatusBoard,
         messenger: Messenger | None,
+        approvals: Approvals | None = None,
     ) -> None:
         self.task = task
         self.run_name = f"task-{task.id}"
@@ -33,6 +35,7 @@ class TaskObserver:
         self._people = people
         self._board = board
         self._messenger = messenger
+        self._approvals = approvals
 
     async def progress(self, text: str) -> None:
         """Show how it goes on."""
@@ -64,6 +67,15 @@ class TaskObserver:
             return await self._dialogue.ask(self.task, question, choices)
         finally:
             self._board.waiting_for(None)
+
+    async def request_approval(self, kind: str, details: dict[str, str]) -> str:
+        """Ask the broker's human; a yes in a sentence.
+
+        :raises SessionError: no, or nobody could be asked
+        """
+        if self._approvals is None:
+            raise SessionError("nobody can be asked: there is no broker.")
+        return await self._approvals.ask(kind, details)
 
     async def message_agent(self, agent: str, text: str) -> None:
         """Send ``text`` to a peer.

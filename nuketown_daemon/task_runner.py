@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from nuketown_daemon import reporting
+from nuketown_daemon.approvals import Approvals
 from nuketown_daemon.budget import allowance
 from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.dialogue import Dialogue
@@ -65,6 +66,7 @@ class TaskRunner:
         people: People,
         board: StatusBoard,
         messenger: Messenger | None,
+        approvals: Approvals | None = None,
     ) -> None:
         self._configuration = configuration
         self._journal = journal
@@ -74,6 +76,7 @@ class TaskRunner:
         self._people = people
         self._board = board
         self._messenger = messenger
+        self._approvals = approvals
         self._queue_grew = asyncio.Event()
         self._running: _Running | None = None
 
@@ -126,6 +129,7 @@ class TaskRunner:
             people=self._people,
             board=self._board,
             messenger=self._messenger,
+            approvals=self._approvals,
         )
         self._running = running = _Running(task)
         for text in await self._journal.steering.untaken(task.id):
@@ -134,6 +138,8 @@ class TaskRunner:
         try:
             result = await self._attempt(running, observer)
             await self._finish(running, result)
+            if self._approvals is not None:
+                await self._approvals.task_ended()
         finally:
             self._running = None
             self._board.working_on(None)

@@ -79,6 +79,12 @@ class SessionObserver(Protocol):
         :raises SessionError: nobody answered in time
         """
 
+    async def request_approval(self, kind: str, details: dict[str, str]) -> str:
+        """Ask the broker's human for ``delegate``, ``scale`` or ``network``; a yes in a sentence.
+
+        :raises SessionError: no, or nobody could be asked
+        """
+
     async def message_agent(self, agent: str, text: str) -> None:
         """Send ``text`` to the peer ``agent`` (a name or a bare JID of xmpp.toml's peers).
 

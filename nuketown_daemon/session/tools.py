@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from claude_agent_sdk import McpSdkServerConfig
 
 SERVER = "nuketown"
-TOOLS = ("ask_human", "message_agent")
+TOOLS = ("ask_human", "message_agent", "request_approval")
 ALLOWED = tuple(f"mcp__{SERVER}__{tool}" for tool in TOOLS)
 """The tools' names as the harness's permission rules have them."""
 
@@ -51,6 +51,24 @@ _MESSAGE_SCHEMA = {
     },
     "required": ["agent", "text"],
 }
+_APPROVAL = (
+    "Ask a human to approve something you may not decide: teammates for a task (kind delegate: "
+    "task, agents), other resources (kind scale: from, to), or network access (kind network: "
+    "egress, as host:port). It waits for the answer, which may be no. For root, use sudo in a "
+    "shell: it asks."
+)
+_APPROVAL_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "kind": {"type": "string", "enum": ["delegate", "scale", "network"]},
+        **{
+            name: {"type": "string", "maxLength": 2000}
+            for name in ("task", "agents", "from", "to", "egress")
+        },
+    },
+    "required": ["kind"],
+}
+_DETAILS = ("task", "agents", "from", "to", "egress")
 
 
 def server(observer: SessionObserver) -> McpSdkServerConfig:
@@ -69,7 +87,12 @@ def server(observer: SessionObserver) -> McpSdkServerConfig:
     async def message_agent(arguments: dict[str, Any]) -> dict[str, Any]:
         return await _message(observer, arguments)
 
-    described = create_sdk_mcp_server(SERVER, tools=[ask_human, message_agent])
+    @tool("request_approval", _APPROVAL, _APPROVAL_SCHEMA)
+    async def request_approval(arguments: dict[str, Any]) -> dict[str, Any]:
+        return await _request(observer, arguments)
+
+    tools = [ask_human, message_agent, request_approval]
+    described = create_sdk_mcp_server(SERVER, tools=tools)
     # Always in the model's sight; otherwise it would have to search for a way to ask
     # (code.claude.com/docs/en/mcp). The SDK hands every key on, its type does not know them all.
     return cast("McpSdkServerConfig", {**described, "alwaysLoad": True})
@@ -100,6 +123,14 @@ async def _message(observer: SessionObserver, arguments: Mapping[str, Any]) -> d
     except SessionError as exc:
         return _failed(str(exc))
     return _said(f"Sent to {agent}.")
+
+
+async def _request(observer: SessionObserver, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    details = {name: str(arguments[name]) for name in _DETAILS if arguments.get(name)}
+    try:
+        return _said(await observer.request_approval(str(arguments.get("kind")), details))
+    except SessionError as exc:
+        return _failed(str(exc))
 
 
 def _said(text: str) -> dict[str, Any]:
