@@ -74,7 +74,7 @@ async def _considered(seat: Seat, eventually: Eventually) -> None:
     ],
 )
 async def test_answers(
-    seat: Seat, eventually: Eventually, typed: str, result: str, minutes: int | None, task: bool
+    seat: Seat, eventually: Eventually, typed: str, result: str, minutes: int | None, *, task: bool
 ) -> None:
     asked = question(grant=True)
     await seat.channel.ask(asked)

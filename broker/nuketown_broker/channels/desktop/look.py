@@ -23,6 +23,7 @@ dialog, window.dialog, window.messagedialog {{
   border-top: 12px solid {colour};
   background-image: linear-gradient(alpha({colour}, 0.14), alpha({colour}, 0.05));
 }}
+dialog > box, window.dialog > box, window.messagedialog > box {{ margin-top: 12px; }}
 dialog label, window.dialog label, window.messagedialog label {{ font-family: monospace; }}
 dialog button label, window.dialog button label, window.messagedialog button label {{
   font-family: sans-serif;
