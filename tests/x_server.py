@@ -8,6 +8,8 @@ import secrets
 import socket
 import struct
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,19 +105,53 @@ def xhost_entry(family: int, address: bytes, mode: int = 0) -> bytes:
 
 def send_to_server(server: XServer, request: bytes) -> None:
     """Send one request as a client that has the cookie."""
+    with _client(server) as client:
+        client.sendall(request)
+        _synchronise(client)
+
+
+def close_politely(server: XServer, window: int) -> None:
+    """Ask a window to close, as a window manager does for its button (ICCCM 4.2.8.1)."""
+    with _client(server) as client:
+        protocols, delete = (_atom(client, name) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+        event = struct.pack("<BBHIIII12x", 33, 32, 0, window, protocols, delete, 0)
+        client.sendall(struct.pack("<BBHII", 25, 0, 11, window, 0) + event)
+        _synchronise(client)
+
+
+def _atom(client: socket.socket, name: bytes) -> int:
+    """InternAtom."""
+    padded = name + bytes(-len(name) % 4)
+    client.sendall(struct.pack("<BBHHxx", 16, 0, 2 + len(padded) // 4, len(name)) + padded)
+    (atom,) = struct.unpack_from("<I", _exactly(client, 32), 8)
+    return int(atom)
+
+
+@contextmanager
+def _client(server: XServer) -> Iterator[socket.socket]:
     name = b"MIT-MAGIC-COOKIE-1"
     cookie = server.authority.read_bytes()[-16:]
     with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
         client.connect(f"/tmp/.X11-unix/X{server.display[1:]}")
         head = struct.pack("<BxHHHHxx", ord("l"), 11, 0, len(name), 16)
         client.sendall(head + name + b"\0\0" + cookie)
-        reply = client.recv(65536)
-        assert reply[0] == 1
-        # GetInputFocus after it: when its reply is here, the server has done both.
-        client.sendall(request + struct.pack("<BxH", 43, 1))
-        client.settimeout(5)
-        while True:
-            data = client.recv(65536)
-            assert data
-            if len(data) >= 32:
-                return
+        setup = _exactly(client, 8)
+        assert setup[0] == 1
+        _exactly(client, struct.unpack_from("<H", setup, 6)[0] * 4)
+        yield client
+
+
+def _synchronise(client: socket.socket) -> None:
+    """GetInputFocus: when its reply is here, the server has done what was sent before."""
+    client.sendall(struct.pack("<BxH", 43, 1))
+    _exactly(client, 32)
+
+
+def _exactly(client: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        more = client.recv(length - len(data))
+        assert more
+        data += more
+    return data

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ import pytest
 
 from nuketown_approval.errors import ApprovalProtocolError, ApprovalUnavailable
 from nuketown_approval.request import Delegation
+from nuketown_broker.channels.desktop import find_display
+from nuketown_broker.channels.desktop.look import colour_of
 from nuketown_broker.channels.desktop.zenity import Zenity
-from nuketown_broker.contract import Answer, Question
+from nuketown_broker.contract import Answer
 from tests.conftest import Eventually
-from tests.desktop_fixture import Desk, OpenDesk
+from tests.desktop_fixture import Desk, OpenDesk, at_the_desk
 from tests.desktop_questions import ELSEWHERE, command, question
-from tests.x_server import XServer
+from tests.x_server import XServer, close_politely, send_to_server
 
 pytestmark = pytest.mark.desktop
 
@@ -86,6 +89,15 @@ async def test_escape_denies(desk: Desk) -> None:
     assert (await desk.answer_to(asked)).result == "denied"
 
 
+async def test_the_window_managers_close_button_denies(desk: Desk) -> None:
+    asked = question()
+    await desk.channel.ask(asked)
+    window = await desk.window("^ada")
+    await desk.read()
+    await asyncio.to_thread(close_politely, desk.server, int(window))
+    assert (await desk.answer_to(asked)).result == "denied"
+
+
 async def test_approve_for_ten_minutes(desk: Desk) -> None:
     asked = question(grant=True)
     await desk.channel.ask(asked)
@@ -134,10 +146,6 @@ async def test_a_popup_destroyed_by_another_x_client_is_no_consent(desk: Desk) -
 
 def _destroy(server: XServer, window: str) -> None:
     """DestroyWindow (X11 protocol), as any client of the display may send it."""
-    import struct
-
-    from tests.x_server import send_to_server
-
     send_to_server(server, struct.pack("<BxHI", 4, 2, int(window)))
 
 
@@ -235,8 +243,6 @@ async def test_two_agents_look_different(desk: Desk) -> None:
         colours.append(counts)
         await desk.channel.settle(asked, ELSEWHERE)
         await desk.no_window()
-    from nuketown_broker.channels.desktop.look import colour_of
-
     ada, vox = (bytes.fromhex(colour_of(agent)[1:])[::-1] for agent in ("ada", "vox"))
     assert colours[0].get(ada, 0) > 3000
     assert colours[0].get(vox, 0) == 0
@@ -398,8 +404,6 @@ async def test_the_display_is_looked_for_at_each_question(
 
 
 def _show_version(server: XServer, home: Path) -> int:
-    from nuketown_broker.channels.desktop import find_display
-
     async def version() -> int:
         environment = server.environment(home)
         display = await asyncio.to_thread(find_display, environment)
@@ -454,8 +458,6 @@ async def test_a_killed_broker_leaves_no_popup(x_server: XServer, tmp_path: Path
 
 
 async def test_the_broker_stopped_closes_every_window(x_server: XServer, tmp_path: Path) -> None:
-    from tests.desktop_fixture import at_the_desk
-
     async with at_the_desk(x_server, tmp_path) as desk:
         for number in range(5):
             await desk.channel.ask(question(command("true", str(number))))
