@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from nuketown_cli.approvals import approvals_app, approve, deny, grants, revoke
 from nuketown_cli.ask import AskCommand, ask
+from nuketown_cli.audit import audit_app
 from nuketown_cli.cancel import cancel
 from nuketown_cli.doctor.command import doctor
 from nuketown_cli.policy import policy
@@ -41,6 +43,8 @@ def _options(
 
 
 app.command(cls=AskCommand)(ask)
-for command in (status, tasks, watch, cancel, doctor):
+for command in (status, tasks, watch, cancel, approve, deny, grants, revoke, doctor):
     app.command()(command)
 app.add_typer(policy, name="policy")
+app.add_typer(approvals_app, name="approvals")
+app.add_typer(audit_app, name="audit")
