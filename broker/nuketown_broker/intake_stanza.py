@@ -26,6 +26,8 @@ from nuketown_broker.contract import Asker, Origin
 
 _AT_ONCE = 100
 """Requests that are worked on; what is more is dropped, and times out at who asked."""
+_WAYS = 2
+"""The broker's own account and the human's."""
 _log = structlog.get_logger(__name__)
 
 
@@ -46,6 +48,11 @@ class _Working:
     bare: str
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     answer_to: list[tuple[Account, str]] = field(default_factory=list)
+
+    def also(self, account: Account, to: str) -> None:
+        """Send the response there too; sent by a third way, it is not."""
+        if (account, to) not in self.answer_to and len(self.answer_to) < _WAYS:
+            self.answer_to.append((account, to))
 
 
 class StanzaIntake:
@@ -117,7 +124,7 @@ class StanzaIntake:
         if working is not None:
             if working.digest == request.request_digest:
                 # The same question once more, by another way (design §4, no receipt).
-                working.answer_to.append((account, sender.full))
+                working.also(account, sender.full)
             return
         working = self._working[key] = _Working(request.request_digest, sender.bare)
         working.answer_to.append((account, sender.full))
