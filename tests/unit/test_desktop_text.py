@@ -130,7 +130,7 @@ def test_letters_read_from_right_to_left_do_not_reorder_a_command() -> None:
     asked = question(command("rm", "\u05d0/x", "\u05d1"))
     for text in (shown(asked).text, shown(asked).details, shown(asked).row):
         assert not any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
-    assert r"rm \u05d0/x \u05d1" in shown(asked).text
+    assert r"rm '\u05d0/x' '\u05d1'" in shown(asked).text
 
 
 @given(st.text(), st.integers(2, 90))
