@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from tests import prosody13
-from tests.systemd.debian import unusable
+from nuketown_demo.debian import unusable
 
 T = TypeVar("T")
 

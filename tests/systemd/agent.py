@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.systemd.container import CHECKOUT, ENVIRONMENT, PYTHON_PATH, Container
+from nuketown_demo.container import CHECKOUT, ENVIRONMENT, PYTHON_PATH, Container
 
 UNIT = "nuketown-daemon.service"
 UNIT_TEXT = (CHECKOUT / "docs" / UNIT).read_text()

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.systemd import debian
+from nuketown_demo import debian
 from tests.systemd.agent import Agent
-from tests.systemd.container import Container
+from nuketown_demo.container import Container
 from tests.systemd.sudo_town import SudoTown
 
 _numbers = itertools.count(1)

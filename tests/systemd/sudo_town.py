@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.systemd.container import SOURCE, Container
+from nuketown_demo.container import SOURCE, Container
 
 PREFIX = "/opt/nuketown-sudo"
 HELPER = f"{PREFIX}/libexec/nuketown-sudo/nuketown-sudo"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.systemd.container import ENVIRONMENT, SOURCE
+from nuketown_demo.container import ENVIRONMENT, SOURCE
 from tests.systemd.sudo_town import SOCKET, SudoTown
 
 pytestmark = pytest.mark.systemd

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.systemd.container import CHECKOUT
+from nuketown_demo.container import CHECKOUT
 from tests.systemd.sudo_town import CONFIGURATION, RULES, SudoTown
 
 pytestmark = pytest.mark.systemd

@@ -8,7 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from nuketown_daemon.errors import NuketownError
 
 # The release whose own Python runs the project's environment.
 SUITES = {(3, 11): "bookworm", (3, 13): "trixie"}
@@ -28,26 +31,31 @@ def unusable() -> str | None:
     return None
 
 
-def root() -> Path:
-    """The directory of the root file system; built when absent (about 25 s, 60 MB to fetch)."""
+def root(more: Sequence[str] = ()) -> Path:
+    """The directory of the root file system; built when absent (about 25 s, 60 MB to fetch).
+
+    :param more: packages besides :data:`PACKAGES`
+    :raises NuketownError: it can't be built
+    """
     suite = SUITES[sys.version_info[:2]]
-    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    packages = (*PACKAGES, *more)
+    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nuketown-tests"
     cache.mkdir(parents=True, exist_ok=True)
     directory = cache / f"{suite}-{digest}"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not directory.exists():
-            _build(suite, directory)
+            _build(suite, packages, directory)
     return directory
 
 
-def _build(suite: str, directory: Path) -> None:
+def _build(suite: str, packages: Sequence[str], directory: Path) -> None:
     new = directory.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)  # what a killed run left; mmdebstrap leaves no mounts
     mirror = _mirror(suite)
     command = [
-        "mmdebstrap", "--quiet", "--variant=apt", "--mode=root", f"--include={','.join(PACKAGES)}",
+        "mmdebstrap", "--quiet", "--variant=apt", "--mode=root", f"--include={','.join(packages)}",
         # Waiting for a network or probing a console would only slow the boot down.
         '--customize-hook=systemctl --root="$1" mask getty@tty1.service console-getty.service '
         "apt-daily.timer apt-daily-upgrade.timer systemd-networkd-wait-online.service",
@@ -57,7 +65,7 @@ def _build(suite: str, directory: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
-        raise RuntimeError(f"mmdebstrap can't make a Debian {suite}: {done.stderr.strip()}")
+        raise NuketownError(f"mmdebstrap can't make a Debian {suite}: {done.stderr.strip()}")
     new.rename(directory)
 
 

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
+from nuketown_daemon.errors import NuketownError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = "/opt/environment"
 """Where the container sees the project's virtual environment."""
 SOURCE = "/opt/nuketown"
@@ -28,13 +31,20 @@ _STOP_S = 20
 class Container:
     """Boots ``root`` under an overlay in memory; the directory itself is only read.
 
-    It has its own network with nothing but a loopback, and its own users, processes and mounts.
+    It has its own users, processes and mounts.
+
+    :param log: file for what the boot prints
+    :param network: share this machine's; else it has nothing but a loopback of its own
+    :param binds: files and directories of this machine that it may read, at the same paths
     """
 
-    def __init__(self, root: Path, log: Path) -> None:
-        """:param log: file for what the boot prints"""
+    def __init__(
+        self, root: Path, log: Path, *, network: bool = False, binds: Sequence[Path] = ()
+    ) -> None:
         self._root = root
         self._log = log
+        self._network = network
+        self._binds = tuple(binds)
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
@@ -46,9 +56,11 @@ class Container:
             "systemd-nspawn", "--quiet", "--register=no",
             f"--machine=nuketown-{os.getpid()}-{next(_numbers)}",
             *([] if booted else ["--keep-unit"]), f"--directory={self._root}",
-            "--volatile=overlay", "--private-network", "--console=read-only", "--boot",
-            "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+            "--volatile=overlay", "--console=read-only", "--boot",
+            "--link-journal=no", "--timezone=off",
+            *self._isolation(),
             f"--bind-ro={CHECKOUT}:{SOURCE}", f"--bind-ro={sys.prefix}:{ENVIRONMENT}",
+            *(f"--bind-ro={path}" for path in self._binds),
         ]  # fmt: skip
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -76,7 +88,7 @@ class Container:
         """Run a command inside, as root or as ``user`` with its runtime directory.
 
         :return: standard output
-        :raises AssertionError: it failed, with all it printed
+        :raises NuketownError: it failed, with all it printed
         """
         done = subprocess.run(
             self.command(*argv, user=user),
@@ -87,7 +99,7 @@ class Container:
             check=False,
         )
         if check and done.returncode != 0:
-            raise AssertionError(
+            raise NuketownError(
                 f"{shlex.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
             )
         return done.stdout
@@ -113,12 +125,18 @@ class Container:
         while True:
             try:
                 self.run("sh", "-c", condition, user=user)
-            except AssertionError:
+            except NuketownError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
             else:
                 return
+
+    def _isolation(self) -> list[str]:
+        if not self._network:
+            return ["--private-network", "--resolv-conf=off"]
+        # The same host name: cookies of a display are looked up by it (Xau(3)).
+        return ["--resolv-conf=bind-host", f"--hostname={os.uname().nodename}"]
 
     def _find_leader(self) -> int:
         """The container's PID 1, seen from here: the one child of systemd-nspawn."""
@@ -133,7 +151,7 @@ class Container:
                 except FileNotFoundError:
                     continue
             time.sleep(0.05)
-        raise AssertionError(f"the container did not boot: {self._log.read_text()[-2000:]}")
+        raise NuketownError(f"the container did not boot: {self._log.read_text()[-2000:]}")
 
     def _wait_until_up(self) -> None:
         deadline = time.monotonic() + _BOOT_S
@@ -143,7 +161,7 @@ class Container:
             if state in ("running", "degraded"):
                 return
             time.sleep(0.1)
-        raise AssertionError(f"systemd is {state!r}: {self._log.read_text()[-2000:]}")
+        raise NuketownError(f"systemd is {state!r}: {self._log.read_text()[-2000:]}")
 
     def _stop(self) -> None:
         process, self._process = self._process, None
