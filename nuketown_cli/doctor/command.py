@@ -7,6 +7,7 @@ from itertools import chain
 
 import typer
 
+from nuketown_cli.doctor.broker import check_broker
 from nuketown_cli.doctor.configuration import check_configuration
 from nuketown_cli.doctor.daemon import check_daemons
 from nuketown_cli.doctor.finding import Check, Finding, Subject
@@ -18,7 +19,13 @@ from nuketown_daemon.configuration import FILES, Configuration, configuration_di
 from nuketown_daemon.control.location import SocketDirectories
 from nuketown_daemon.errors import ConfigError
 
-CHECKS: tuple[Check, ...] = (check_configuration, check_daemons, check_programs, check_service)
+CHECKS: tuple[Check, ...] = (
+    check_configuration,
+    check_daemons,
+    check_programs,
+    check_service,
+    check_broker,
+)
 
 
 def doctor(context: typer.Context, *, agent: AgentOption = None, json: JsonOption = False) -> None:

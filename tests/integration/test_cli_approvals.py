@@ -205,3 +205,50 @@ def test_revoke_wants_to_know_what(desk: Desk, words):
     run = desk.run(*words, *desk.at)
     assert run.returncode == 2
     assert "name one grant" in run.stderr
+
+
+# Imported before the uid changes: the environment may be readable by root alone.
+DOCTOR = """
+import os, sys
+import nuketown_broker.audit.verification, nuketown_broker.channels.desktop.display
+import nuketown_broker.configuration
+from nuketown_cli.__main__ import main
+uid = int(sys.argv[1])
+sys.argv[1:] = ["doctor", "--json"]
+os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+main()
+"""
+
+
+def doctor(desk: Desk, uid: int) -> dict[str, dict]:
+    """What doctor finds for a user who has this broker.toml."""
+    run = subprocess.run(
+        [sys.executable, "-c", DOCTOR, str(uid)],
+        env=desk.environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    return {f["check"]: f for f in found if f["check"].startswith("broker")}
+
+
+@root
+def test_doctor_sees_the_broker(desk: Desk):
+    uid = 61300
+    for path in (desk.directory, *desk.directory.rglob("*")):
+        os.chown(path, uid, uid)
+    desk.path.parent.chmod(0o777)
+    found = doctor(desk, uid)
+    assert found["broker.configuration"]["level"] == "ok"
+    assert found["broker.socket_directory"]["level"] == "bad"
+    desk.path.parent.chmod(0o755)
+    assert doctor(desk, uid)["broker.socket"]["level"] == "bad"
+    with broker_process(desk.file, desk.path, uid=uid, log=desk.directory / "log"):
+        found = doctor(desk, uid)
+        assert found["broker.socket"]["text"] == f"the broker (uid {uid}) listens at {desk.path}"
+        assert found["broker.audit"]["level"] == "ok"
+        assert found["broker.account"]["level"] == "warn"
+        assert found["broker.display"]["level"] == "warn"
+    trail = desk.directory / "state" / "audit" / "audit-000001.jsonl"
+    trail.write_bytes(trail.read_bytes().replace(b"workstation", b"workstatiom"))
+    assert doctor(desk, uid)["broker.audit"]["level"] == "bad"
+    desk.file.chmod(0o666)
+    assert doctor(desk, uid)["broker.configuration"]["level"] == "bad"
