@@ -123,8 +123,7 @@ class ChatCommands:
                 )
             seen.add(name)
         return Answer(
-            "No interactive session runs. Ask for one: "
-            "`work on PROJECT interactive -- what to do`."
+            "No interactive session runs. Ask for one: `work on PROJECT interactive -- what to do`."
         )
 
     async def _cancel(

@@ -87,12 +87,11 @@ class Intake:
         self.messenger: Messenger | None = None
 
     async def handle(self, message: IncomingMessage) -> None:
-        """Handle one message of an owner or peer; returns when it is on disk.
+        """Handle one message of an owner or peer, not seen before; returns when it is on disk.
 
         :raises JournalError: it can't be written down, and nothing was done
         """
-        if not await self._journal.messages.has_seen(message):
-            await self._apply(message, await self._decide_safely(message))
+        await self._apply(message, await self._decide_safely(message))
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
         """Accept a task from the socket.

@@ -215,17 +215,22 @@ class TaskRunner:
             if moving is not None:
                 await moving
         session_id, mode = await self._choose_session(running.task, workspace.path)
-        # Written down before the session starts: after a crash it is found by this id. The disk has
-        # it (see _run_session) long before a harness that was just started can ask a model.
-        await self._move(
-            running,
-            TaskState.RUNNING,
-            workspace=str(workspace.path),
-            base_commit=workspace.head,
-            branch=workspace.branch,
-            session_id=session_id,
-            session_mode=mode,
-        )
+        job = SessionJob(running.task.id, request.prompt, workspace.path, session_id)
+        preparing = asyncio.create_task(self._sessions[mode].prepare(job))
+        try:
+            # Written down before the session starts: after a crash it is found by this id. The disk
+            # has it (see _run_session) long before a harness that just started can ask a model.
+            await self._move(
+                running,
+                TaskState.RUNNING,
+                workspace=str(workspace.path),
+                base_commit=workspace.head,
+                branch=workspace.branch,
+                session_id=session_id,
+                session_mode=mode,
+            )
+        finally:
+            await preparing
 
     async def _choose_session(self, task: Task, workspace: Path) -> tuple[str, Mode]:
         mode = task.request.mode or self._configuration.daemon.mode

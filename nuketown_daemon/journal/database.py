@@ -31,6 +31,12 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_state ON tasks(state);
 CREATE INDEX tasks_thread ON tasks(thread);
 CREATE TABLE transitions (task_id INTEGER NOT NULL, at REAL NOT NULL, state TEXT NOT NULL);
+CREATE TRIGGER task_added AFTER INSERT ON tasks BEGIN
+  INSERT INTO transitions VALUES (new.id, (julianday('now') - 2440587.5) * 86400, new.state);
+END;
+CREATE TRIGGER task_moved AFTER UPDATE OF state ON tasks BEGIN
+  INSERT INTO transitions VALUES (new.id, (julianday('now') - 2440587.5) * 86400, new.state);
+END;
 CREATE TABLE spending (
   run TEXT PRIMARY KEY,             -- one process that was paid for
   task_id INTEGER, day TEXT NOT NULL, cost_usd REAL NOT NULL, turns INTEGER NOT NULL
@@ -84,6 +90,7 @@ class Database:
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
         self._lock = asyncio.Lock()
+        self._durable = True
         self.path = path
         self.outbox_grew = asyncio.Event()
 
@@ -117,9 +124,10 @@ class Database:
             with _translated(self.path):
                 transaction = Transaction(self._connection)
                 try:
-                    await self._finish_statement(
-                        f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"
-                    )
+                    if durable is not self._durable:
+                        self._durable = durable
+                        mode = "FULL" if durable else "NORMAL"
+                        await self._finish_statement(f"PRAGMA synchronous = {mode}")
                     await self._finish_statement("BEGIN IMMEDIATE")
                     yield transaction
                     await self._finish_statement("COMMIT")

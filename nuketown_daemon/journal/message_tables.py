@@ -81,10 +81,11 @@ class MessageTables:
     async def mark_seen(self, transaction: Transaction, message: IncomingMessage) -> None:
         """Note that a message was handled, in the transaction that does what it asks for."""
         now = time.time()
-        for key in _keys(message):
-            await transaction.execute(
-                "INSERT OR REPLACE INTO seen (key, at) VALUES (?, ?)", (key, now)
-            )
+        archive_key, sender_key = _keys(message)
+        await transaction.execute(
+            "INSERT OR REPLACE INTO seen (key, at) VALUES (?, ?), (?, ?)",
+            (archive_key, now, sender_key, now),
+        )
         if message.archive_id:
             await _set_cursor(transaction, message.archive_id)
 

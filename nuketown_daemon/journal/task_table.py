@@ -41,7 +41,6 @@ class TaskTable:
             "INSERT INTO tasks (request, thread, state, created) VALUES (?, ?, ?, ?)",
             (request.model_dump_json(), request.thread, TaskState.QUEUED, now),
         )
-        await self._note(transaction, task_id, TaskState.QUEUED, now)
         return Task(id=task_id, request=request, created=now)
 
     async def move(
@@ -60,8 +59,8 @@ class TaskTable:
         if state in ENDED:
             changes["ended"] = now
         await self._update(transaction, task_id, changes)
-        await self._note(transaction, task_id, state, now)
-        return await self._one(transaction, task_id)
+        changes.pop("model_started", None)
+        return task.model_copy(update=changes)
 
     async def note(self, task_id: int, **facts: Any) -> Task:
         """Write down what became known about a task, its state unchanged."""
@@ -158,13 +157,6 @@ class TaskTable:
         await transaction.execute(
             f"UPDATE tasks SET {columns} WHERE id = ?",
             (*changes.values(), task_id),
-        )
-
-    async def _note(
-        self, transaction: Transaction, task_id: int, state: TaskState, now: float
-    ) -> None:
-        await transaction.execute(
-            "INSERT INTO transitions (task_id, at, state) VALUES (?, ?, ?)", (task_id, now, state)
         )
 
 

@@ -103,6 +103,13 @@ class SessionObserver(Protocol):
 class Session(Protocol):
     """A way to run jobs."""
 
+    async def prepare(self, job: SessionJob) -> None:
+        """Write ahead what the start of ``job`` needs, while the journal is written; may be left
+        out, and nothing runs by it.
+
+        :raises SessionError: it could not be written
+        """
+
     async def run(
         self, job: SessionJob, control: SessionControl, observer: SessionObserver
     ) -> SessionResult:

@@ -68,6 +68,9 @@ class HeadlessSession:
         self._configuration = configuration
         self._state_directory = state_directory
 
+    async def prepare(self, job: SessionJob) -> None:
+        """Nothing has to be there before the start."""
+
     async def run(
         self, job: SessionJob, control: SessionControl, observer: SessionObserver
     ) -> SessionResult:

@@ -65,6 +65,7 @@ class InteractiveSession:
         self._conversations: dict[str, Conversation] | None = None
         self._attendance: dict[str, Attendance] = {}
         self._saving = asyncio.Lock()
+        self._written_ahead: dict[str, Path] = {}
 
     async def hook(self, report: HookReport) -> None:
         """Take in what a hook reports; what is not of a session of ours is ignored.
@@ -169,12 +170,7 @@ class InteractiveSession:
         if before is not None and before.session_id != job.session_id and not _runs(before):
             self._remove_directory(before)
         directory = session_directory(self._state_directory, job.session_id)
-        settings = write_settings(
-            directory,
-            api_key_file=self._configuration.api_key_file,
-            hooks=claude_code.hooks(self._python, self._socket_path, self._spool),
-        )
-        trust_folder(job.workspace, configuration_file(os.environ))
+        settings = self._written_ahead.pop(job.session_id, None) or self._write_ahead(job)
         vector = claude_code.command(
             self._configuration,
             settings=settings,
@@ -196,6 +192,22 @@ class InteractiveSession:
                 f"{self._state_directory}: can't be written ({exc.strerror}): make room."
             ) from exc
         return vector
+
+    async def prepare(self, job: SessionJob) -> None:
+        """Write the settings of a new Claude Code ahead, and trust its folder."""
+        there = (await self._known()).get(session_name(str(job.workspace)))
+        if there is None or not self._joinable(there, job):
+            settings = await asyncio.to_thread(self._write_ahead, job)
+            self._written_ahead = {job.session_id: settings}
+
+    def _write_ahead(self, job: SessionJob) -> Path:
+        settings = write_settings(
+            session_directory(self._state_directory, job.session_id),
+            api_key_file=self._configuration.api_key_file,
+            hooks=claude_code.hooks(self._python, self._socket_path, self._spool),
+        )
+        trust_folder(job.workspace, configuration_file(os.environ))
+        return settings
 
     def _through_file(self, path: Path, vector: list[str]) -> list[str]:
         path.touch(mode=0o600)
