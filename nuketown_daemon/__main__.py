@@ -51,6 +51,9 @@ def _run(configuration: Configuration) -> int:
     with _without_pygments():
         from nuketown_daemon.app import run  # noqa: PLC0415  (after logging is set up)
 
+    if sys.version_info < (3, 12):
+        # From 3.12 on this is how asyncio waits for processes where it can; before, by a thread.
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     try:
         asyncio.run(run(configuration))
     except* NuketownError as group:

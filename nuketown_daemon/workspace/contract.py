@@ -57,5 +57,8 @@ class WorkspaceResolver(Protocol):
         :raises WorkspaceError: it can't be had; the text says why and what to do
         """
 
+    def look_ahead(self, project: str) -> None:
+        """``resolve`` is about to be asked for this project: begin to look, changing nothing."""
+
     def known_projects(self) -> dict[str, str | None]:
         """Names of configured and cloned repositories, with the remote where one is known."""

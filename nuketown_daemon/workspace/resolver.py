@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 
 from nuketown_daemon.configuration import Configuration
@@ -30,6 +32,21 @@ _QUESTIONS = 3
 again, within the same limits."""
 
 
+_GLANCE_S = 2.0
+"""How long a look ahead is good for, in seconds."""
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """A look at a clone that began before its task did."""
+
+    path: Path
+    with_remotes: bool
+    at: float
+    """Seconds of the event loop's clock."""
+    clone: asyncio.Task[Clone | None]
+
+
 class Resolver:
     """Implements WorkspaceResolver, in this order; the first that succeeds ends it.
 
@@ -49,10 +66,31 @@ class Resolver:
         self._configuration = configuration
         self._state_directory = state_directory
         self._known = KnownRemotes(configuration.repos, configuration.projects_dir)
+        self._glance: _Glance | None = None
 
     def known_projects(self) -> dict[str, str | None]:
         """Names of configured and cloned repositories, with the remote where one is known."""
         return self._known.names()
+
+    def look_ahead(self, project: str) -> None:
+        """Begin to look at a clone that :meth:`resolve` is about to be asked for."""
+        path = self._configuration.projects_dir.resolve() / check_project_name(project)
+        with_remotes = project in self._configuration.repos
+        clone = asyncio.create_task(look_at(path, with_remotes=with_remotes))
+        # Nobody may come for it; then its failure, which is found again, is of no interest.
+        clone.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._glance = _Glance(path, with_remotes, asyncio.get_running_loop().time(), clone)
+
+    async def _look(self, job: Job) -> Clone | None:
+        glance, self._glance = self._glance, None
+        with_remotes = job.url is not None
+        if (
+            glance is not None
+            and (glance.path, glance.with_remotes) == (job.path, with_remotes)
+            and asyncio.get_running_loop().time() - glance.at < _GLANCE_S
+        ):
+            return await glance.clone
+        return await look_at(job.path, with_remotes=with_remotes)
 
     async def resolve(
         self,
@@ -74,7 +112,7 @@ class Resolver:
         try:
             verification = self._verification(job)
             await verification.end_interrupted()
-            clone = await look_at(job.path, with_remotes=job.url is not None)
+            clone = await self._look(job)
             if clone is not None and is_ready(clone, job):
                 await verification.check_interrupted()
                 return clone.workspace
