@@ -20,11 +20,12 @@ from nuketown_demo.interruption import Interruption  # noqa: E402
 
 _DESCRIPTION = """\
 A throw-away town on this machine: a chat server on loopback, the agent ada with a sample
-repository, and her owner's chat in this terminal. Ctrl-C leaves nothing behind.
+repository, the approval broker, and her owner's chat in this terminal. As root, ada is an
+account in a container, and her sudo asks. Ctrl-C leaves nothing behind.
 """
 _EPILOG = """\
 ANTHROPIC_API_KEY (and ANTHROPIC_BASE_URL) make the model real; without a key a script answers.
-Exit status of --check: 0 if the commit exists and the summary came, else 1.
+Exit status of --check: 0 if the commit exists and what was approved was done, else 1.
 """
 
 
@@ -39,28 +40,36 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--check", action="store_true", help="run the README's conversation unattended"
     )
     parser.add_argument(
+        "--no-container", action="store_true",
+        help="as root: don't make ada an account in a container; she runs as you",
+    )  # fmt: skip
+    parser.add_argument(
         "--yes", action="store_true", help="(of ./dev) install what is missing without asking"
     )
     return parser.parse_args(argv)
 
 
-async def _run(interruption: Interruption, *, check: bool) -> int:
+async def _run(interruption: Interruption, *, check: bool, container: bool) -> int:
     # Only now: what these import takes a while, and an interruption is already provided for.
+    from nuketown_demo.account_town import unusable  # noqa: PLC0415
     from nuketown_demo.model_choice import choose  # noqa: PLC0415
     from nuketown_demo.opening import check_programs  # noqa: PLC0415
 
     check_programs()
     model = choose(os.environ)
+    no_account = unusable() if container else "--no-container"
     if check:
-        from nuketown_demo.check import check as conversation  # noqa: PLC0415
-    else:
-        from nuketown_demo.terminal_chat import chat as conversation  # noqa: PLC0415
-    return await conversation(model, interruption)
+        from nuketown_demo.check import check as unattended  # noqa: PLC0415
+
+        return await unattended(model, interruption, no_account=no_account)
+    from nuketown_demo.terminal_chat import chat  # noqa: PLC0415
+
+    return await chat(model, interruption, no_account=no_account)
 
 
-async def _interruptible(*, check: bool) -> int:
+async def _interruptible(*, check: bool, container: bool) -> int:
     interruption = Interruption()
-    return await interruption.run(_run(interruption, check=check))
+    return await interruption.run(_run(interruption, check=check, container=container))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The library's warnings about a server that goes away are no news here.
     logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(_interruptible(check=arguments.check))
+        return asyncio.run(
+            _interruptible(check=arguments.check, container=not arguments.no_container)
+        )
     except NuketownError as exc:
         sys.stderr.write(f"demo: {exc}\n")
         return 1

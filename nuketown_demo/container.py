@@ -90,19 +90,29 @@ class Container:
         :return: standard output
         :raises NuketownError: it failed, with all it printed
         """
+        return self._run(*argv, user=user, check=check, timeout_s=timeout_s)
+
+    def _run(
+        self,
+        *argv: str,
+        user: str | None = None,
+        check: bool = True,
+        timeout_s: float = 30.0,
+        given: bytes = b"",
+    ) -> str:
         done = subprocess.run(
             self.command(*argv, user=user),
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
-            text=True,
             timeout=timeout_s,
             check=False,
         )
+        output = done.stdout.decode()
         if check and done.returncode != 0:
             raise NuketownError(
-                f"{shlex.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+                f"{shlex.join(argv)}: exit {done.returncode}\n{output}{done.stderr.decode()}"
             )
-        return done.stdout
+        return output
 
     def command(self, *argv: str, user: str | None = None) -> list[str]:
         """The argument vector that runs ``argv`` inside, for who wants to hold its ends."""
@@ -114,10 +124,13 @@ class Container:
                  "LANG=C.UTF-8"]  # fmt: skip
         return [*enter, *clean, *inside]
 
-    def write(self, path: str, text: str, *, owner: str = "root", mode: int = 0o644) -> None:
-        """Put a file, and the directories above it, inside."""
-        install = f'mkdir -p "$(dirname "$1")" && printf %s "$2" >"$1" && chmod {mode:o} "$1"'
-        self.run(*_as(owner), "sh", "-c", install, "sh", path, text)
+    def write(
+        self, path: str, text: str | bytes, *, owner: str = "root", mode: int = 0o644
+    ) -> None:
+        """Put a file, and the directories above it, inside; no list of processes shows ``text``."""
+        install = f'mkdir -p "$(dirname "$1")" && (umask 077; cat >"$1") && chmod {mode:o} "$1"'
+        given = text.encode() if isinstance(text, str) else text
+        self._run(*_as(owner), "sh", "-c", install, "sh", path, given=given)
 
     def wait(self, condition: str, *, user: str | None = None, timeout_s: float = 20.0) -> None:
         """Wait until the shell command ``condition`` succeeds inside."""

@@ -12,7 +12,7 @@ from nuketown_demo.scripted_model import demo_script
 
 _SCRIPTED = (
     "ANTHROPIC_API_KEY is not set, so no model answers but a script on this machine.\n"
-    "It can add a LICENSE file to a repository, through the real tools, and nothing else."
+    "It can add a LICENSE file and ask for an approval, through the real tools, and nothing else."
 )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 
-_INDENT = 8
+_NAME = 9
+_MARGIN = len("  0.0 s  ") + _NAME + 2
+_WIDTH = 78
 
 
 def plain(text: str) -> str:
@@ -27,12 +30,16 @@ class Transcript:
     def tell(self, who: str, text: str) -> None:
         """One happening; further lines of ``text`` are indented below the first."""
         passed = time.monotonic() - self._start
-        first, *rest = plain(text).split("\n")
-        lines = [f"{passed:5.1f} s  {who:<{_INDENT - 2}}{first}"]
-        lines += [" " * (7 + 2 + _INDENT - 2) + line for line in rest]
+        first, *rest = [part for line in plain(text).split("\n") for part in _wrapped(line)]
+        lines = [f"{passed:5.1f} s  {who:<{_NAME}}  {first}"]
+        lines += [" " * _MARGIN + line for line in rest]
         self.show("\n".join(line.rstrip() for line in lines))
 
     def show(self, text: str) -> None:
         """Text that stands for itself."""
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, drop_whitespace=False, break_on_hyphens=False) or [""]

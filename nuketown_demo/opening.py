@@ -8,30 +8,41 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from nuketown_daemon.errors import ConfigError
+from nuketown_demo.account_town import AccountTown
 from nuketown_demo.descendants import ending_descendants
 from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
 from nuketown_demo.owner import Owner
 from nuketown_demo.prosody import find_prosody
-from nuketown_demo.town import AGENT, OWNER, Town
+from nuketown_demo.town import AGENT, OWNER
+from nuketown_demo.user_town import UserTown
 
 _LONGEST_DIRECTORY = 40
 """In characters; sockets below the town's directory have 107 bytes (unix(7))."""
+
+
+AnyTown: TypeAlias = AccountTown | UserTown
 
 
 @dataclass(frozen=True)
 class OpenTown:
     """A town whose agent is at work, and its owner's client."""
 
-    town: Town
+    town: AnyTown
     owner: Owner
 
-    @property
-    def attach_command(self) -> str:
-        """Shell line that shows the agent's interactive sessions."""
-        return f"TMUX_TMPDIR={self.town.environment['TMUX_TMPDIR']} tmux -L portal-{AGENT} attach"
+
+def account_sentence(no_account: str | None) -> str:
+    """Whether the agent is an account of its own, for the person at the terminal."""
+    if no_account is None:
+        return f"{AGENT} is an account in a container, and her sudo is real: it waits for your yes."
+    return (
+        f"{AGENT} runs as you ({no_account}), so there is no sudo to show: "
+        "she asks for a teammate instead."
+    )
 
 
 def check_programs() -> None:
@@ -52,9 +63,12 @@ def check_programs() -> None:
 
 
 @asynccontextmanager
-async def opened(model: ModelChoice, interruption: Interruption) -> AsyncIterator[OpenTown]:
+async def opened(
+    model: ModelChoice, interruption: Interruption, *, no_account: str | None
+) -> AsyncIterator[OpenTown]:
     """A town on loopback; at the end no process and no directory of it is left.
 
+    :param no_account: why the agent gets no account of her own; None: she gets one
     :param interruption: told when the closing begins
     :raises NuketownError: a part is missing or does not start
     """
@@ -65,13 +79,15 @@ async def opened(model: ModelChoice, interruption: Interruption) -> AsyncIterato
             )
             await stack.enter_async_context(ending_descendants())
             endpoint = await stack.enter_async_context(model.endpoint())
-            town = Town(Path(directory), api_url=endpoint.api_url, api_key=endpoint.api_key)
+            kind: type[AnyTown] = UserTown if no_account else AccountTown
+            town = kind(Path(directory), api_url=endpoint.api_url, api_key=endpoint.api_key)
             await stack.enter_async_context(town)
             owner = Owner(
-                town.owner, town.passwords[OWNER], port=town.server.port, contact=town.agent
-            )
+                town.owner, town.passwords[OWNER], port=town.server.port,
+                contacts=(town.agent, town.approvals),
+            )  # fmt: skip
             await stack.enter_async_context(owner)
-            await town.start_daemon()
+            await town.start()
             yield OpenTown(town, owner)
         finally:
             interruption.too_late()

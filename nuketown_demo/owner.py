@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -51,11 +52,11 @@ class Owner(ClientXMPP):
     """The owner at a terminal. Use as an async context manager; connected inside it.
 
     :param port: of the server on loopback
-    :param contact: bare JID to see the presence of
+    :param contacts: bare JIDs to see the presence of; the first is spoken to
     :raises NuketownError: the server does not let us in
     """
 
-    def __init__(self, jid: str, password: str, *, port: int, contact: str) -> None:
+    def __init__(self, jid: str, password: str, *, port: int, contacts: Sequence[str]) -> None:
         super().__init__(
             f"{jid}/terminal",
             password,
@@ -64,10 +65,12 @@ class Owner(ClientXMPP):
             },
         )
         self.events: asyncio.Queue[Heard] = asyncio.Queue()
-        self.roster_presence: dict[str, Seen] = {contact: Seen(contact, "offline", "")}
+        self.roster_presence: dict[str, Seen] = {
+            contact: Seen(contact, "offline", "") for contact in contacts
+        }
         """The newest presence of each contact."""
         self._port = port
-        self._contact = contact
+        self._contacts = tuple(contacts)
         # Loopback, and a server that is gone in a while.
         self.enable_direct_tls = False
         self.enable_starttls = False
@@ -94,7 +97,8 @@ class Owner(ClientXMPP):
             await self._leave()
             raise
         self.send_presence()
-        self.send_presence_subscription(pto=self._contact, ptype="subscribe")
+        for contact in self._contacts:
+            self.send_presence_subscription(pto=contact, ptype="subscribe")
         self.add_event_handler("disconnected", lambda _: self.events.put_nowait(Lost()))
         return self
 
@@ -107,9 +111,9 @@ class Owner(ClientXMPP):
             async with asyncio.timeout(_PATIENCE_S):
                 await self.disconnect(wait=1.0)
 
-    def say(self, body: str) -> None:
-        """Write to the contact."""
-        self.send_message(JID(self._contact), body, mtype="chat")
+    def say(self, body: str, *, to: str | None = None) -> None:
+        """Write to a contact; to the first one unless another is named."""
+        self.send_message(JID(to or self._contacts[0]), body, mtype="chat")
 
     async def next(self) -> Said | Seen:
         """Wait for the next thing heard or seen.

@@ -42,9 +42,12 @@ _STEPS = (
     ("There is no license yet. I write the MIT license.", "Write LICENSE", _WRITE),
     ("Now I commit it.", "Commit LICENSE", _COMMIT),
 )
+_APPROVAL = "mcp__nuketown__request_approval"
+_MAKE = 'sudo install --directory --owner="$(id -un)" {path} && stat --format="%A %U %n" {path}'
 _STAND_IN = (
     "I am a scripted stand-in, not a model: without ANTHROPIC_API_KEY this town can only add a "
-    "LICENSE file. Ask me for one, or set the key and start again."
+    "LICENSE file, make a directory below /srv with sudo, or ask for a reviewer. Ask for one of "
+    "these, or set the key and start again."
 )
 
 
@@ -72,6 +75,12 @@ def demo_script(call: ModelCall) -> Reply:
         return _clone(conversation)
     if re.search(r"\blicen[sc]e\b", conversation.prompt, re.IGNORECASE):
         return _add_license(conversation)
+    if directory := re.search(r"/srv/[a-z]+\b", conversation.prompt):
+        return _make_directory(conversation, directory[0])
+    if (
+        reviewer := re.search(r"\b(\w+) to review (.+)", conversation.prompt)
+    ) and _APPROVAL in call.tools:
+        return _ask_for_reviewer(conversation, *reviewer.groups())
     return say(_STAND_IN)
 
 
@@ -87,6 +96,29 @@ def _add_license(conversation: _Conversation) -> Reply:
         return Turn((text, tool), input_tokens=3000 + 400 * len(done), output_tokens=120)
     commit = _result_text(done[-1]).strip().splitlines()[-1:] or ["(no commit shown)"]
     return say(f"Added a LICENSE file with the MIT license and committed it: {commit[0]}.")
+
+
+def _make_directory(conversation: _Conversation, path: str) -> Reply:
+    done = conversation.results
+    if not done:
+        command = _MAKE.format(path=path)
+        tool = ToolUse("Bash", {"command": command, "description": f"Make {path} with sudo"})
+        return Turn((f"Only root can make {path}. I use sudo, which asks.", tool))
+    text = _result_text(done[-1])
+    if done[-1].get("is_error"):
+        return say(f"I made nothing: {text[:500]}")
+    return say(f"{path} is there and mine: {text.strip()}")
+
+
+def _ask_for_reviewer(conversation: _Conversation, reviewer: str, what: str) -> Reply:
+    done = conversation.results
+    if not done:
+        asked = {"kind": "delegate", "task": f"review {what.strip()}", "agents": reviewer}
+        return Turn(("I may not decide that alone. I ask.", ToolUse(_APPROVAL, asked)))
+    text = _result_text(done[-1])
+    if done[-1].get("is_error"):
+        return say(f"{reviewer} does not review it: {text[:500]}")
+    return say(f"{reviewer} may review {what.strip()}: {text.strip()}")
 
 
 def _clone(conversation: _Conversation) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 
@@ -16,28 +17,32 @@ from nuketown_demo.check import REQUEST
 from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
 from nuketown_demo.narration import plain
-from nuketown_demo.opening import OpenTown, opened
+from nuketown_demo.opening import OpenTown, account_sentence, opened
 from nuketown_demo.owner import Said, Seen
-from nuketown_demo.town import AGENT, OWNER
+from nuketown_demo.town import AGENT, APPROVALS, OWNER
 
 _DOT = {"chat": "ansigreen", "dnd": "ansired", "away": "ansiyellow", "offline": "ansibrightblack"}
 _DIM = "ansibrightblack"
+_ANSWER = re.compile(r"(?i:(yes|no)( [a-z0-9]{4})?( \d+ ?m(in)?| task)?)")
+"""What can be meant for the broker and not for the agent (docs/approving.md)."""
 _HELP = f"""\
   type, then Enter   {REQUEST}
                      also: help, status, queue, cancel, stop, cost
+  yes, no            answer what "{APPROVALS}" asks, while it asks (so does: yes CODE 10m)
   /help              this text again
   /quit              leave (Ctrl-C and Ctrl-D too); nothing of the town is left behind"""
 
 
-async def chat(model: ModelChoice, interruption: Interruption) -> int:
+async def chat(model: ModelChoice, interruption: Interruption, *, no_account: str | None) -> int:
     """Open a town and chat in it until the person leaves.
 
+    :param no_account: why the agent gets no account of her own; None: she gets one
     :raises NuketownError: there is no terminal, or a part of the town does not start or ended
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NuketownError("the chat needs a terminal; `./dev demo --check` runs without one.")
-    sys.stdout.write(f"{model.sentence}\nOpening the town …\n")
-    async with opened(model, interruption) as place:
+    sys.stdout.write(f"{model.sentence}\n{account_sentence(no_account)}\nOpening the town …\n")
+    async with opened(model, interruption, no_account=no_account) as place:
         try:
             await TerminalChat(place).run()
         finally:
@@ -57,6 +62,8 @@ class TerminalChat:
         self._last_id: str | None = None
         self._corrected: str | None = None
         """Newest text of the last message, once it was corrected: shown in place."""
+        self._notices: set[str] = set()
+        """Ids of the broker's notices that wait for an answer."""
 
     async def run(self) -> None:
         """Chat until the person leaves.
@@ -80,15 +87,14 @@ class TerminalChat:
 
     def _introduce(self) -> None:
         town = self._place.town
-        home, log, attach = town.home, town.log, self._place.attach_command
+        sights = "\n".join(f"    {what:<18} {command}" for what, command in town.sights)
         sys.stdout.write(f"""
 This is {OWNER}'s chat with {AGENT}, an agent on this machine.
 {_HELP}
+  try                {town.request}
   in another terminal
-    {AGENT}'s home         {home}
-    {AGENT}'s log          tail -f {log}
-    her sessions       {attach}
-                       (after: {AGENT}, work on hello interactive -- …)
+{sights}
+                       (sessions after: {AGENT}, work on hello interactive -- …)
 
 """)
 
@@ -110,6 +116,9 @@ This is {OWNER}'s chat with {AGENT}, an agent on this machine.
                     self._print([("", _HELP)])
                 case command if command.startswith("/"):
                     self._print([("", f"  There is no command {plain(command)}; try /help.")])
+                case words if self._notices and _ANSWER.fullmatch(words):
+                    self._print([(_DIM, f"  (to {APPROVALS})")])
+                    self._place.owner.say(words, to=self._place.town.approvals)
                 case words:
                     self._place.owner.say(words)
 
@@ -125,11 +134,24 @@ This is {OWNER}'s chat with {AGENT}, an agent on this machine.
 
     def _show(self, said: Said) -> None:
         """Print a message; a correction of the last one changes above the prompt line instead."""
+        if said.sender == self._place.town.approvals:
+            self._show_notice(said)
+            return
         if said.corrects is not None and said.corrects == self._last_id:
             self._corrected = said.body
             return
         self._settle()
         self._last_id = said.message_id
+        self._print([(_DIM, f"{self._clock()} "), *_words(said.sender, said.body)])
+
+    def _show_notice(self, said: Said) -> None:
+        """What the broker says is always printed, and how a request ended too."""
+        self._settle()
+        if said.corrects is not None:
+            self._notices.discard(said.corrects)
+        elif " asks for " in said.body:
+            self._notices.add(said.message_id)
+        self._last_id = None
         self._print([(_DIM, f"{self._clock()} "), *_words(said.sender, said.body)])
 
     def _settle(self) -> None:
@@ -144,7 +166,8 @@ This is {OWNER}'s chat with {AGENT}, an agent on this machine.
         above: StyleAndTextTuples = []
         if self._corrected is not None:
             above = [*_words(AGENT, self._corrected, corrected=True), ("", "\n")]
-        return [*above, ("bold", f"{OWNER}> ")]
+        hint = " (yes or no?)" if self._notices else ""
+        return [*above, ("bold", f"{OWNER}{hint}> ")]
 
     def _toolbar(self) -> StyleAndTextTuples:
         line: StyleAndTextTuples = []

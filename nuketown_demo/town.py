@@ -24,15 +24,22 @@ from nuketown_demo.prosody import HOST, Prosody
 
 AGENT = "ada"
 OWNER = "josh"
+APPROVALS = "approvals"
+"""Account of the approval broker."""
 _READY_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 20.0
-_README = "# hello\n\nA repository to try things in.\n"
+README = "# hello\n\nA repository to try things in.\n"
 _INHERITED = (
     "PATH", "LANG", "LC_ALL", "TZ", "TERM", "VIRTUAL_ENV",
     "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
     "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
 )  # fmt: skip
 """What the agent's processes get of this environment; no key, no socket, no bus of the caller."""
+
+
+def connection(port: int) -> dict[str, Any]:
+    """How a daemon or a broker reaches the server, as their files have it."""
+    return {"host": HOST, "port": port, "tls": "off-loopback-only"}
 
 
 class Town:
@@ -43,6 +50,7 @@ class Town:
     :param api_key: written to a file that only the agent's daemon reads
     :param daemon: more keys for daemon.toml
     :param xmpp_port: where the daemon connects, if not to the server itself (a proxy)
+    :param broker: an account for an approval broker too, which the agent asks by stanza
     :raises NuketownError: a part does not start
     """
 
@@ -56,6 +64,7 @@ class Town:
         xmpp_port: int | None = None,
         clone: bool = True,
         server: Prosody | None = None,
+        broker: bool = False,
     ) -> None:
         self.directory = directory
         self.home = directory / "home"
@@ -66,12 +75,14 @@ class Town:
         self.server = server or Prosody(directory / "prosody")
         self.daemon: subprocess.Popen[bytes] | None = None
         # Other users of the machine reach the server too; whoever is the owner commands the agent.
-        self.passwords = {name: secrets.token_urlsafe(24) for name in (AGENT, OWNER)}
+        people = (AGENT, OWNER, APPROVALS) if broker else (AGENT, OWNER)
+        self.passwords = {name: secrets.token_urlsafe(24) for name in people}
         self._api_url = api_url
         self._api_key = api_key
         self._daemon_settings = dict(daemon or {})
         self._xmpp_port = xmpp_port
         self._clone = clone
+        self._broker = broker
 
     @property
     def agent(self) -> str:
@@ -82,6 +93,11 @@ class Town:
     def owner(self) -> str:
         """Bare JID of the owner."""
         return f"{OWNER}@localhost"
+
+    @property
+    def approvals(self) -> str:
+        """Bare JID of the approval broker."""
+        return f"{APPROVALS}@localhost"
 
     @property
     def clone(self) -> Path:
@@ -121,7 +137,7 @@ class Town:
     async def __aexit__(self, *details: object) -> None:
         try:
             await self.stop_daemon()
-            await self._end_tmux()
+            await self.end_tmux(f"portal-{AGENT}")
         finally:
             await self.server.__aexit__(*details)
 
@@ -147,8 +163,8 @@ class Town:
         self.write_settings(
             "xmpp",
             {"jid": self.agent, "password_file": str(private / "email-password"),
-             "owners": [self.owner], "host": HOST, "port": self._xmpp_port or self.server.port,
-             "tls": "off-loopback-only"},
+             "owners": [self.owner], **connection(self._xmpp_port or self.server.port),
+             **({"approval_jid": self.approvals} if self._broker else {})},
         )  # fmt: skip
         self.write_settings("repos", {"hello": {"url": str(self.origin)}})
         self.write_settings(
@@ -177,7 +193,7 @@ class Town:
         seed = self.directory / "origin" / "seed"
         seed.mkdir(parents=True, exist_ok=True)
         await self.git("init", "--quiet", cwd=seed)
-        (seed / "README.md").write_text(_README)
+        (seed / "README.md").write_text(README)
         await self.git("add", "README.md", cwd=seed)
         await self.git("commit", "--quiet", "-m", "A place to begin", cwd=seed)
         await self.git("clone", "--quiet", "--bare", str(seed), str(self.origin), cwd=seed)
@@ -240,25 +256,31 @@ class Town:
             self.daemon.wait()
             self.daemon = None
 
-    async def _end_tmux(self) -> None:
-        """End the agent's tmux server and wait for what ran in it: it writes to the home."""
-        found = await self._tmux("display-message", "-p", "#{pid}")
+    async def end_tmux(self, name: str) -> None:
+        """End a tmux server and wait for what ran in it: it writes to the directory."""
+        found = await self.tmux(name, "display-message", "-p", "#{pid}")
         if not found.isdigit():
             return
         with suppress(psutil.NoSuchProcess):
             server = psutil.Process(int(found))
             inhabitants = [server, *server.children(recursive=True)]
-            await self._tmux("kill-server")
+            await self.tmux(name, "kill-server")
             _, left = await asyncio.to_thread(psutil.wait_procs, inhabitants, _STOP_TIMEOUT_S / 4)
             for process in left:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             await asyncio.to_thread(psutil.wait_procs, left, _STOP_TIMEOUT_S / 4)
 
-    async def _tmux(self, *arguments: str) -> str:
+    async def tmux(
+        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Speak to a tmux server of the town; empty where there is none.
+
+        :param environment: more variables, for what is started
+        """
         try:
             process = await asyncio.create_subprocess_exec(
-                "tmux", "-L", f"portal-{AGENT}", *arguments, env=self.environment,
+                "tmux", "-L", name, *arguments, env={**self.environment, **(environment or {})},
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         except FileNotFoundError:
