@@ -292,6 +292,7 @@ class Intake:
     def _new_task(self, request: TaskRequest) -> Answer:
         if self._runner.current is None:
             self._resolver.look_ahead(request.project)
+
         async def write(transaction: Transaction) -> str | None:
             return await self._commands.accept(transaction, request)
 

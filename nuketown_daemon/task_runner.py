@@ -26,10 +26,10 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.status_board import StatusBoard
-from nuketown_daemon.task import ACTIVE, ENDED, PROMPT_LIMIT, Mode, Task, TaskState
+from nuketown_daemon.task import ENDED, PROMPT_LIMIT, Mode, Task, TaskState
 from nuketown_daemon.task_observer import TaskObserver
 from nuketown_daemon.workspace.changes import changes_since
-from nuketown_daemon.workspace.contract import WorkspaceResolver
+from nuketown_daemon.workspace.contract import Workspace, WorkspaceResolver
 from nuketown_daemon.xmpp.contract import Messenger
 
 log = structlog.get_logger(__name__)
@@ -162,13 +162,18 @@ class TaskRunner:
 
     async def _prepare(self, running: _Running, observer: TaskObserver) -> SessionResult | None:
         """Get the workspace ready; a result only where the task ends with that."""
+        request = running.task.request
         crashed = running.task.state is TaskState.PREPARING
         paid_before = crashed and await self._journal.tasks.model_started(running.task.id)
         limit = await self._allowance(running.task)
+        if not crashed:
+            workspace = await self._resolver.ready(request.project, request.branch, observer)
+            if workspace is not None:
+                await self._begin(running, workspace, TaskState.PREPARING, TaskState.RUNNING)
+                return None
+            await self._move(running, TaskState.PREPARING)
         resolving = asyncio.create_task(
-            self._resolve(
-                running, observer, limit, begin=not crashed, model_allowed=not paid_before
-            )
+            self._resolve(running, observer, limit, model_allowed=not paid_before)
         )
         stopping = asyncio.create_task(running.control.stop.wait())
         try:
@@ -189,40 +194,29 @@ class TaskRunner:
         return None
 
     async def _resolve(
-        self,
-        running: _Running,
-        observer: TaskObserver,
-        limit: float | None,
-        *,
-        begin: bool,
-        model_allowed: bool,
+        self, running: _Running, observer: TaskObserver, limit: float | None, *, model_allowed: bool
     ) -> None:
         request = running.task.request
         observer.run_name = f"{running.task.id}:workspace:{uuid.uuid4().hex[:8]}"
-        # Written while git looks. Nothing is paid for before: that needs a transaction of its own,
-        # and they come one after the other.
-        moving = asyncio.create_task(self._move(running, TaskState.PREPARING)) if begin else None
-        try:
-            workspace = await self._resolver.resolve(
-                request.project,
-                request.branch,
-                request.prompt,
-                observer,
-                model_allowed=model_allowed,
-                max_cost_usd=limit,
-            )
-        finally:
-            if moving is not None:
-                await moving
+        workspace = await self._resolver.resolve(
+            request.project,
+            request.branch,
+            request.prompt,
+            observer,
+            model_allowed=model_allowed,
+            max_cost_usd=limit,
+        )
+        await self._begin(running, workspace, TaskState.RUNNING)
+
+    async def _begin(self, running: _Running, workspace: Workspace, *states: TaskState) -> None:
+        """Choose the session and write it down before it starts: a crash finds it by its id."""
         session_id, mode = await self._choose_session(running.task, workspace.path)
-        job = SessionJob(running.task.id, request.prompt, workspace.path, session_id)
+        job = SessionJob(running.task.id, running.task.request.prompt, workspace.path, session_id)
         preparing = asyncio.create_task(self._sessions[mode].prepare(job))
         try:
-            # Written down before the session starts: after a crash it is found by this id. The disk
-            # has it (see _run_session) long before a harness that just started can ask a model.
             await self._move(
                 running,
-                TaskState.RUNNING,
+                *states,
                 workspace=str(workspace.path),
                 base_commit=workspace.head,
                 branch=workspace.branch,
@@ -272,21 +266,10 @@ class TaskRunner:
             "session begins", task=task.id, mode=task.session_mode, session=task.session_id,
             recover=recover,
         )  # fmt: skip
-        flushing = asyncio.create_task(self._flush())
-        try:
-            result = await self._sessions[task.session_mode].run(job, running.control, observer)
-        finally:
-            await flushing
+        result = await self._sessions[task.session_mode].run(job, running.control, observer)
         if result.cost_usd or result.turns:
             await observer.spent(result.cost_usd, result.turns)
         return result
-
-    async def _flush(self) -> None:
-        try:
-            await self._journal.flush()
-        except NuketownError as exc:
-            # The end of the task is written again and again until it is on disk.
-            log.error("what runs is not on disk yet", reason=str(exc))  # noqa: TRY400
 
     async def _allowance(self, task: Task) -> float | None:
         budget = self._configuration.daemon.budget
@@ -303,15 +286,17 @@ class TaskRunner:
         except BudgetError as exc:
             raise BudgetError(f"I did not start it: {exc}") from exc
 
-    async def _move(self, running: _Running, state: TaskState, **facts: object) -> None:
+    async def _move(self, running: _Running, *states: TaskState, **facts: object) -> None:
+        """Take the task through ``states`` in one go; the facts come with the last."""
         # Undone by a power cut, preparing is a task that is still queued; what it pays for has a
-        # note of its own, and running is flushed while the session starts.
-        durable = state not in ACTIVE
+        # note of its own.
+        durable = states[-1] is not TaskState.PREPARING
         async with self._journal.transaction(durable=durable) as transaction:
-            running.task = await self._journal.tasks.move(
-                transaction, running.task.id, state, **facts
-            )
-        log.info("task moved", task=running.task.id, state=state)
+            for state in states:
+                running.task = await self._journal.tasks.move(
+                    transaction, running.task.id, state, **(facts if state is states[-1] else {})
+                )
+        log.info("task moved", task=running.task.id, state=states[-1])
         self._board.task_changed(running.task)
 
     async def _finish(self, running: _Running, result: SessionResult) -> None:

@@ -37,10 +37,6 @@ class Journal:
         async with Database.open(path) as database:
             yield cls(database)
 
-    async def flush(self) -> None:
-        """Bring what was written with ``durable=False`` onto the disk."""
-        await self._database.flush()
-
     def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
         """Changes that are on disk together or not at all.
 

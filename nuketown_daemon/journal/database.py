@@ -154,16 +154,6 @@ class Database:
         if self._connection.in_transaction:
             await self._finish_statement("ROLLBACK")
 
-    async def flush(self) -> None:
-        """Bring what was written without waiting for the disk onto it.
-
-        :raises JournalError: it could not be written
-        """
-        async with self.transaction() as transaction:
-            await transaction.execute(
-                "INSERT OR REPLACE INTO cursors (name, value) VALUES ('flushed', datetime('now'))"
-            )
-
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one query outside a transaction.
 

@@ -60,5 +60,13 @@ class WorkspaceResolver(Protocol):
     def look_ahead(self, project: str) -> None:
         """``resolve`` is about to be asked for this project: begin to look, changing nothing."""
 
+    async def ready(
+        self, project: str, branch: str | None, observer: PreparationObserver
+    ) -> Workspace | None:
+        """Cache check alone: the workspace if it is there and on the branch, else None.
+
+        No model, no network, nothing is written.
+        """
+
     def known_projects(self) -> dict[str, str | None]:
         """Names of configured and cloned repositories, with the remote where one is known."""

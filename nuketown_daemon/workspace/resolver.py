@@ -81,6 +81,19 @@ class Resolver:
         clone.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._glance = _Glance(path, with_remotes, asyncio.get_running_loop().time(), clone)
 
+    async def ready(
+        self, project: str, branch: str | None, observer: PreparationObserver
+    ) -> Workspace | None:
+        """Cache check alone: the workspace if it is there and on the branch, else None."""
+        try:
+            job = self._job(project, branch, "", observer)
+            if self._verification(job).interrupted:
+                return None
+            clone = await self._look(job)
+        except (WorkspaceError, OSError):
+            return None  # resolve() finds it again, and says it
+        return clone.workspace if clone is not None and is_ready(clone, job) else None
+
     async def _look(self, job: Job) -> Clone | None:
         glance, self._glance = self._glance, None
         with_remotes = job.url is not None

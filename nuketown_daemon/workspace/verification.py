@@ -45,6 +45,11 @@ class Verification:
         self._job = job
         self._marker = state_directory / "unconfirmed" / job.project
 
+    @property
+    def interrupted(self) -> bool:
+        """Was a bootstrap going on when the daemon went down?"""
+        return self._marker.exists()
+
     def begin(self, mark: str) -> None:
         """Write down that a bootstrap with ``mark`` begins."""
         self._marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
