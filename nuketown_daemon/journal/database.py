@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +84,38 @@ class Transaction:
         return list(await self._connection.execute_fetchall(sql, values))
 
 
-class Database:
+class _Lane:
     """One connection, used by one transaction at a time; its work runs in a thread of its own."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
-        self._connection = connection
-        self._lock = asyncio.Lock()
-        self._durable = True
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self.connection = connection
+        self.lock = asyncio.Lock()
+
+    async def finish(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement to its end even if cancelled meanwhile: it can't be called back."""
+        running = asyncio.ensure_future(self.connection.execute(sql, values))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
+
+    async def roll_back(self) -> None:
+        """Undo what was begun; its own statements come before this in the connection's queue."""
+        with contextlib.suppress(sqlite3.Error):
+            await self.connection.execute("SELECT 1")
+            if self.connection.in_transaction:
+                await self.finish("ROLLBACK")
+
+
+class Database:
+    """The file, by two connections: what has to be on disk does not wait for what need not be."""
+
+    def __init__(
+        self, durable: aiosqlite.Connection, lazy: aiosqlite.Connection, path: Path
+    ) -> None:
+        self._durable = _Lane(durable)
+        self._lazy = _Lane(lazy)
         self.path = path
         self.outbox_grew = asyncio.Event()
 
@@ -101,16 +126,16 @@ class Database:
 
         :raises JournalError: it can't be opened, is no journal, or is from a newer version
         """
-        with _translated(path):
-            await asyncio.to_thread(_make_private, path)
-            connection = await aiosqlite.connect(path, isolation_level=None, timeout=10)
-        try:
+        async with AsyncExitStack() as stack:
             with _translated(path):
-                connection.row_factory = sqlite3.Row
-                await _prepare(connection, path)
-            yield cls(connection, path)
-        finally:
-            await connection.close()
+                await asyncio.to_thread(_make_private, path)
+                durable = await _connect(stack, path)
+                await _prepare(durable, path)
+                # A task is on disk before it is acknowledged, also when the power fails.
+                await durable.execute("PRAGMA synchronous = FULL")
+                lazy = await _connect(stack, path)
+                await lazy.execute("PRAGMA synchronous = NORMAL")
+            yield cls(durable, lazy, path)
 
     @asynccontextmanager
     async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
@@ -120,59 +145,39 @@ class Database:
             one, a power cut (sqlite.org/pragma.html#pragma_synchronous). Nobody waits for the disk.
         :raises JournalError: it could not be written; nothing of it was
         """
-        async with self._lock:
+        lane = self._durable if durable else self._lazy
+        async with lane.lock:
             with _translated(self.path):
-                transaction = Transaction(self._connection)
+                transaction = Transaction(lane.connection)
                 try:
-                    if durable is not self._durable:
-                        self._durable = durable
-                        mode = "FULL" if durable else "NORMAL"
-                        await self._finish_statement(f"PRAGMA synchronous = {mode}")
-                    await self._finish_statement("BEGIN IMMEDIATE")
+                    await lane.finish("BEGIN IMMEDIATE")
                     yield transaction
-                    await self._finish_statement("COMMIT")
+                    await lane.finish("COMMIT")
                 except BaseException:
                     # What failed or was cancelled is what the caller has to hear of.
-                    with contextlib.suppress(sqlite3.Error):
-                        await self._roll_back()
+                    await lane.roll_back()
                     raise
         if transaction.outbox_grew:
             self.outbox_grew.set()
-
-    async def _finish_statement(self, sql: str) -> None:
-        """Run one statement to its end even if cancelled meanwhile: it can't be called back."""
-        running = asyncio.ensure_future(self._connection.execute(sql))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait({running})
-            raise
-
-    async def _roll_back(self) -> None:
-        # Its own statements come before this one in the connection's queue.
-        await self._connection.execute("SELECT 1")
-        if self._connection.in_transaction:
-            await self._finish_statement("ROLLBACK")
 
     async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one query outside a transaction.
 
         :raises JournalError: the file can't be read
         """
-        async with self._lock:
+        async with self._durable.lock:
             with _translated(self.path):
-                return list(await self._connection.execute_fetchall(sql, values))
+                return list(await self._durable.connection.execute_fetchall(sql, values))
 
-    async def execute_each(
-        self, statements: Iterable[tuple[str, Sequence[Any]]], *, durable: bool = True
-    ) -> None:
-        """Run statements as one transaction.
+    async def execute(self, sql: str, values: Sequence[Any] = (), *, durable: bool = True) -> None:
+        """Run one statement as a transaction of its own.
 
-        :raises JournalError: nothing of it was written
+        :raises JournalError: it could not be written
         """
-        async with self.transaction(durable=durable) as transaction:
-            for sql, values in statements:
-                await transaction.execute(sql, values)
+        lane = self._durable if durable else self._lazy
+        async with lane.lock:
+            with _translated(self.path):
+                await lane.finish(sql, values)
 
 
 class _translated:  # noqa: N801  (reads as what it does: `with _translated(path):`)
@@ -202,11 +207,16 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
+async def _connect(stack: AsyncExitStack, path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=10)
+    stack.push_async_callback(connection.close)
+    connection.row_factory = sqlite3.Row
+    await connection.execute("PRAGMA cache_size = -512")
+    return connection
+
+
 async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
     await connection.execute("PRAGMA journal_mode = WAL")
-    # A task is on disk before it is acknowledged, also when the power fails.
-    await connection.execute("PRAGMA synchronous = FULL")
-    await connection.execute("PRAGMA cache_size = -512")
     ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
     if version == 0:
         await connection.executescript(

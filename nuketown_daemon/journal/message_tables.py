@@ -54,15 +54,15 @@ class MessageTables:
         """It is about to be handed to the stream."""
         # A power cut that undoes this makes it a message sent twice, with one id; not worth making
         # every task wait for the disk.
-        await self._database.execute_each(
-            [("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (entry_id,))],
-            durable=False,
+        await self._database.execute(
+            "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (entry_id,), durable=False
         )
 
     async def outbox_delivered(self, entry_id: int) -> None:
         """The server has it."""
-        await self._database.execute_each(
-            [("UPDATE outbox SET delivered = ? WHERE id = ?", (time.time(), entry_id))],
+        await self._database.execute(
+            "UPDATE outbox SET delivered = ? WHERE id = ?",
+            (time.time(), entry_id),
             durable=False,  # undone, the archive says that it arrived
         )
 
@@ -121,12 +121,8 @@ class MessageTables:
     async def prune(self) -> None:
         """Forget what was delivered or seen more than 90 days ago."""
         horizon = time.time() - _KEEP_S
-        await self._database.execute_each(
-            [
-                ("DELETE FROM outbox WHERE delivered < ?", (horizon,)),
-                ("DELETE FROM seen WHERE at < ?", (horizon,)),
-            ]
-        )
+        await self._database.execute("DELETE FROM outbox WHERE delivered < ?", (horizon,))
+        await self._database.execute("DELETE FROM seen WHERE at < ?", (horizon,))
 
 
 async def _set_cursor(transaction: Transaction, archive_id: str) -> None:

@@ -22,14 +22,10 @@ class SteeringTable:
 
     async def taken(self, task_id: int) -> None:
         """Note that the oldest one was handed to the session."""
-        await self._database.execute_each(
-            [
-                (
-                    "UPDATE steering SET taken = ? WHERE id = "
-                    "(SELECT min(id) FROM steering WHERE task_id = ? AND taken IS NULL)",
-                    (time.time(), task_id),
-                )
-            ]
+        await self._database.execute(
+            "UPDATE steering SET taken = ? WHERE id = "
+            "(SELECT min(id) FROM steering WHERE task_id = ? AND taken IS NULL)",
+            (time.time(), task_id),
         )
 
     async def take_all(self, transaction: Transaction, task_id: int) -> list[str]:

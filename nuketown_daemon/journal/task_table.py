@@ -128,13 +128,12 @@ class TaskTable:
     async def spent(self, run: str, task_id: int | None, cost_usd: float, turns: int) -> None:
         """Note the total so far, in US dollars, of the process ``run``; the larger note stays."""
         day = datetime.date.today().isoformat()  # noqa: DTZ011  (a budget's day is the local one)
-        async with self._database.transaction() as transaction:
-            await transaction.execute(
-                "INSERT INTO spending (run, task_id, day, cost_usd, turns) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (run) DO UPDATE SET cost_usd = max(cost_usd, excluded.cost_usd),"
-                " turns = max(turns, excluded.turns)",
-                (run, task_id, day, cost_usd, turns),
-            )
+        await self._database.execute(
+            "INSERT INTO spending (run, task_id, day, cost_usd, turns) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (run) DO UPDATE SET cost_usd = max(cost_usd, excluded.cost_usd),"
+            " turns = max(turns, excluded.turns)",
+            (run, task_id, day, cost_usd, turns),
+        )
 
     async def spent_today(self) -> float:
         """US dollars since local midnight."""
