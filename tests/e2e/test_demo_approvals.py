@@ -1,0 +1,173 @@
+"""The demonstration's approvals: real sudo in the container, a request by stanza without it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nuketown_demo.account_town import AccountTown
+from nuketown_demo.check import REQUEST
+from nuketown_demo.town import AGENT
+from nuketown_demo.user_town import UserTown
+from tests.conftest import Eventually
+from tests.demo_fixture import DEMO, Terminal, demo, processes_of
+
+
+async def test_an_ordinary_user_sees_a_request_for_a_teammate(
+    surroundings: dict[str, str], short_tmp: Path
+) -> None:
+    async with demo(surroundings, "--check") as running:
+        assert await running.ended() == 0, running.output
+    _in_order(
+        running.output,
+        f"{AGENT} runs as you (--no-container), so there is no sudo to show",
+        f"josh       {UserTown.request}",
+        "away Waiting for delegate approval",
+        "ada (software) asks for delegate",
+        "review the README → vox",
+        "josh       yes",
+        "✅ approved in chat by josh@localhost",
+        "vox may review the README: approved in chat by josh@localhost",
+        "$ nuketown audit    # as josh",
+        "→ approved in chat by josh@localhost",
+    )
+    assert list(short_tmp.iterdir()) == []
+
+
+@pytest.mark.systemd
+async def test_sudo_of_a_real_account_waits_for_the_yes(
+    surroundings: dict[str, str], short_tmp: Path
+) -> None:
+    async with demo(surroundings, "--check", command=DEMO) as running:
+        await running.until("asks for sudo")
+        (town,) = short_tmp.iterdir()
+        assert await running.ended() == 0, running.output
+    _in_order(
+        running.output,
+        "ada is an account in a container, and her sudo is real",
+        f"josh       {REQUEST}",
+        "LICENSE file with the MIT license",
+        f"josh       {AccountTown.request}",
+        "away Waiting for sudo approval",
+        "ada (software) asks for sudo",
+        "install --directory --owner=ada /srv/hello",
+        "josh       yes",
+        "✅ approved in chat by josh@localhost",
+        "drwxr-xr-x ada /srv/hello\ndrwxr-xr-x root /srv\n",
+        "sudo  install --directory --owner=ada /srv/hello  → ask",
+        "sudo  → approved in chat by josh@localhost",
+    )
+    assert list(short_tmp.iterdir()) == []
+    assert processes_of(town) == []
+    missing = set(_readme_conversation()) - set(_without_chance(running.output))
+    assert missing == set(), "README.md shows what the demo does not print"
+
+
+@pytest.mark.systemd
+@pytest.mark.parametrize("moment", ["it waits for your yes", "dnd Working", "asks for sudo"])
+async def test_an_interruption_leaves_no_container(
+    surroundings: dict[str, str], short_tmp: Path, moment: str
+) -> None:
+    async with demo(surroundings, "--check", command=DEMO) as running:
+        await running.until(moment)
+        running.process.send_signal(signal.SIGINT)
+        running.process.send_signal(signal.SIGINT)
+        assert await running.ended() == 130, running.output
+    assert "Traceback" not in running.output
+    assert list(short_tmp.iterdir()) == []
+    assert _machines(running.process.pid) == []
+
+
+@pytest.mark.systemd
+async def test_chat_and_terminal_both_ask_and_either_answers(
+    surroundings: dict[str, str], short_tmp: Path, terminal: Terminal, eventually: Eventually
+) -> None:
+    terminal.open(surroundings, command=DEMO)
+    await terminal.shows("● chat Ready", "● online Ready to ask", "/ada   (try: sudo id)")
+    (town,) = short_tmp.iterdir()
+
+    by_phone = await _begin(town / "ada", "sudo", "id", "-u")
+    await terminal.shows("asks for sudo", "id -u", "josh (yes or no?)>", "● away Waiting for sudo")
+    await _desk_shows(town, "sudo: id -u", "Type approve", eventually)
+    terminal.enter("yes")
+    await terminal.shows("(to approvals)", "✅ approved in chat by josh@localhost")
+    await _desk_shows(town, "approved in chat by josh@localhost", "", eventually)
+    assert await _ended(by_phone) == (0, "0\n")
+
+    at_the_desk = await _begin(town / "ada", "sudo", "cat", "/etc/shadow")
+    await _desk_shows(town, "sudo: cat /etc/shadow", "Type approve", eventually)
+    await terminal.shows("cat /etc/shadow")
+    await _ended(await _begin(town / "josh", "tmux", "-L", "desk", "send-keys", "deny", "Enter"))
+    await terminal.shows("⛔ denied on terminal by josh")
+    status, output = await _ended(at_the_desk)
+    assert status == 1
+    assert "root:" not in output
+
+    # What is no answer goes to ada, and so does a yes while nothing is asked.
+    terminal.enter("yes")
+    await eventually(lambda: terminal.screen.count("(to approvals)") == 1, 10)
+    terminal.enter("/quit")
+    await terminal.ended_well()
+    assert list(short_tmp.iterdir()) == []
+    assert processes_of(town) == []
+
+
+def _in_order(output: str, *parts: str) -> None:
+    position = 0
+    for part in parts:
+        found = output.find(part, position)
+        assert found >= 0, f"{part!r} does not come next:\n{output[position:]}"
+        position = found + len(part)
+
+
+def _machines(pid: int) -> list[str]:
+    """Containers that the demonstration with this process id started."""
+    lines = (" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if f"--machine=nuketown-{pid}-" in line]
+
+
+async def _begin(*argv: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *map(str, argv), stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+
+
+async def _ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
+    async with asyncio.timeout(20):
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def _desk_shows(town: Path, first: str, second: str, eventually: Eventually) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            looking = await _begin(town / "josh", "tmux", "-L", "desk", "capture-pane", "-p")
+            _, screen = await _ended(looking)
+            if first in screen and second in screen:
+                return
+            await asyncio.sleep(0.1)
+
+
+def _readme_conversation() -> list[str]:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = (part for part in text.split("```") if f"josh       {REQUEST}" in part)
+    return [line for line in _without_chance(block) if line.strip() != "…"]
+
+
+_CHANCE = (
+    r"^ *\d+\.\d s", r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", r"\b\d\d:\d\d\b", r"\b[0-9a-f]{7,40}\b",
+    r"(?<=yes )[A-Z0-9]{4}\b", r"(?<=no )[A-Z0-9]{4}\b", r"(?<= on )\S+(?=:$)", r"^Date: .*$", r"\d+ s$",
+)  # fmt: skip
+
+
+def _without_chance(text: str) -> list[str]:
+    """Lines without times, ids, codes, durations and this machine's name."""
+    for pattern in _CHANCE:
+        text = re.sub(pattern, "_", text, flags=re.MULTILINE)
+    return text.splitlines()
