@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,12 @@ class Clone:
     """Remotes by name, as written in its configuration."""
 
 
-async def look_at(path: Path, *, with_remotes: bool) -> Clone | None:
+async def look_at(
+    path: Path,
+    *,
+    with_remotes: bool,
+    read_remotes: Callable[[Path], Awaitable[dict[str, str]]] = remotes_of,
+) -> Clone | None:
     """Say what is at ``path``: a clone, or nothing (an empty directory is nothing).
 
     Two runs of git at most, side by side; no network, nothing is written.
@@ -41,7 +46,7 @@ async def look_at(path: Path, *, with_remotes: bool) -> Clone | None:
     if not with_remotes:
         return Clone(await _work_tree(path))
     workspace, remotes = await asyncio.gather(
-        _work_tree(path), remotes_of(path), return_exceptions=True
+        _work_tree(path), read_remotes(path), return_exceptions=True
     )
     # The work tree's error says more than that of its remotes.
     if isinstance(workspace, BaseException):

@@ -94,6 +94,36 @@ async def remotes_of(path: Path) -> dict[str, str]:
     return remotes
 
 
+class RemotesRead:
+    """Remotes of clones, read again when the clone's configuration file is another than before."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._read: dict[Path, tuple[tuple[int, ...], dict[str, str]]] = {}
+
+    async def of(self, path: Path) -> dict[str, str]:
+        """Remotes of the clone ``path``.
+
+        :raises WorkspaceError: git can't read it
+        """
+        file = _file_identity(path / ".git" / "config")
+        known = self._read.get(path)
+        if known is not None and file is not None and known[0] == file:
+            return known[1]
+        remotes = await remotes_of(path)
+        if file is not None:
+            self._read[path] = (file, remotes)
+        return remotes
+
+
+def _file_identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None  # a linked work tree, say: read each time
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
 def agreeing_remote(remotes: Mapping[str, str], url: str) -> str | None:
     """Name of the remote that is the repository at ``url``, ``origin`` first; None: none is."""
     wanted = repository_identity(url)

@@ -16,7 +16,7 @@ from nuketown_daemon.workspace.clone import Clone, look_at, new_clone, put_in_pl
 from nuketown_daemon.workspace.contract import PreparationObserver, Workspace
 from nuketown_daemon.workspace.git import safe_line
 from nuketown_daemon.workspace.question import CANCEL, choose, chosen
-from nuketown_daemon.workspace.remotes import KnownRemotes, agreeing_remote, url_in
+from nuketown_daemon.workspace.remotes import KnownRemotes, RemotesRead, agreeing_remote, url_in
 from nuketown_daemon.workspace.verification import (
     NOTHING,
     Job,
@@ -67,6 +67,7 @@ class Resolver:
         self._state_directory = state_directory
         self._known = KnownRemotes(configuration.repos, configuration.projects_dir)
         self._glance: _Glance | None = None
+        self._remotes = RemotesRead()
 
     def known_projects(self) -> dict[str, str | None]:
         """Names of configured and cloned repositories, with the remote where one is known."""
@@ -76,7 +77,9 @@ class Resolver:
         """Begin to look at a clone that :meth:`resolve` is about to be asked for."""
         path = self._configuration.projects_dir.resolve() / check_project_name(project)
         with_remotes = project in self._configuration.repos
-        clone = asyncio.create_task(look_at(path, with_remotes=with_remotes))
+        clone = asyncio.create_task(
+            look_at(path, with_remotes=with_remotes, read_remotes=self._remotes.of)
+        )
         # Nobody may come for it; then its failure, which is found again, is of no interest.
         clone.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._glance = _Glance(path, with_remotes, asyncio.get_running_loop().time(), clone)
@@ -103,7 +106,7 @@ class Resolver:
             and asyncio.get_running_loop().time() - glance.at < _GLANCE_S
         ):
             return await glance.clone
-        return await look_at(job.path, with_remotes=with_remotes)
+        return await look_at(job.path, with_remotes=with_remotes, read_remotes=self._remotes.of)
 
     async def resolve(
         self,
