@@ -9,6 +9,7 @@ import time
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.styles import Style
 
@@ -44,7 +45,7 @@ async def chat(model: ModelChoice, interruption: Interruption, *, no_account: st
     sys.stdout.write(f"{model.sentence}\n{account_sentence(no_account)}\nOpening the town …\n")
     async with opened(model, interruption, no_account=no_account) as place:
         try:
-            await TerminalChat(place).run()
+            await TerminalChat(place, interruption).run()
         finally:
             sys.stdout.write("Closing the town …\n")
             sys.stdout.flush()
@@ -54,10 +55,12 @@ async def chat(model: ModelChoice, interruption: Interruption, *, no_account: st
 class TerminalChat:
     """The conversation with the agent of ``place``."""
 
-    def __init__(self, place: OpenTown) -> None:
+    def __init__(self, place: OpenTown, interruption: Interruption) -> None:
         self._place = place
         self._session: PromptSession[str] = PromptSession(
-            style=Style.from_dict({"bottom-toolbar": "noreverse"}), reserve_space_for_menu=0
+            style=Style.from_dict({"bottom-toolbar": "noreverse"}),
+            reserve_space_for_menu=0,
+            key_bindings=_leaving(interruption),
         )
         self._last_id: str | None = None
         self._corrected: str | None = None
@@ -182,6 +185,18 @@ This is {OWNER}'s chat with {AGENT}, an agent on this machine.
     @staticmethod
     def _print(fragments: StyleAndTextTuples) -> None:
         print_formatted_text(FormattedText(fragments))
+
+
+def _leaving(interruption: Interruption) -> KeyBindings:
+    """Ctrl-C leaves; a second one, which is a signal once the editor has ended, is too late."""
+    bindings = KeyBindings()
+
+    @bindings.add("c-c")
+    def _(event: KeyPressEvent) -> None:
+        interruption.too_late()
+        event.app.exit(exception=KeyboardInterrupt)
+
+    return bindings
 
 
 def _words(sender: str, body: str, *, corrected: bool = False) -> StyleAndTextTuples:
