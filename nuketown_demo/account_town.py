@@ -112,7 +112,15 @@ class AccountTown:
 
         :raises NuketownError: one does not
         """
-        await _whole(self._start)
+        await _whole(self._start_broker)
+        await self.start_daemon()
+
+    async def start_daemon(self) -> None:
+        """Start the agent's daemon and wait until it listens.
+
+        :raises NuketownError: it does not
+        """
+        await _whole(self._start_daemon)
 
     async def run(self, *argv: str, user: str = AGENT) -> str:
         """Run a command inside and return what it prints.
@@ -264,7 +272,7 @@ class AccountTown:
         path.write_text(f"#!/bin/sh\n[ $# -gt 0 ] || set -- bash\nexec {line}\n")
         path.chmod(0o700)
 
-    def _start(self) -> None:
+    def _start_broker(self) -> None:
         container = self.container
         display = self._display.variables if self._display else {}
         # In a terminal of its own: there it asks where no display is, or beside one.
@@ -276,6 +284,9 @@ class AccountTown:
             container.wait(f"test -S {_SOCKET}", user=OWNER)
         except NuketownError as exc:
             raise NuketownError(f"the broker does not get ready: {self._desk_screen()}") from exc
+
+    def _start_daemon(self) -> None:
+        container = self.container
         try:
             container.run("systemctl", "--user", "daemon-reload", user=AGENT)
             container.run("systemctl", "--user", "start", _UNIT, user=AGENT, timeout_s=90)
