@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
@@ -19,6 +19,7 @@ from nuketown_approval.request import ApprovalRequest, SudoCommand
 from nuketown_approval.verdict import Verdict
 from nuketown_broker.admission import Admission
 from nuketown_broker.answers import AT_THE_DESK, check_answer, sentence_of
+from nuketown_broker.asking import SHOW_S, Asking
 from nuketown_broker.audit.account import Account
 from nuketown_broker.contract import (
     Answer,
@@ -31,7 +32,7 @@ from nuketown_broker.contract import (
 )
 from nuketown_broker.lookups import Lookups
 from nuketown_broker.open_list import OpenList
-from nuketown_broker.pending import PendingRequests, Waiting
+from nuketown_broker.pending import PendingRequests
 from nuketown_broker.policy.in_force import Policy
 from nuketown_broker.rate_limit import RateLimit
 
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     )
 
 log = structlog.get_logger(__name__)
-_SHOW_S = 10.0
-"""A channel that has not shown, or taken back, a question after so long is not waited for."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,16 @@ class Broker:
         self._stopping = False
         self._signable_grants: set[str] = set()
         """Rules that were written, and grants that were given, at the desk."""
-        self._behind: set[asyncio.Task[None]] = set()
         self._deciding: set[asyncio.Task[Any]] = set()
         self.pending = PendingRequests()
+        self._asking = Asking(
+            self.channels,
+            self.pending,
+            account=account,
+            open_list=open_list,
+            time_for=self._time_for,
+            conclude=self._conclude,
+        )
 
     async def __aenter__(self) -> Self:
         for left in self._open_list.left:
@@ -121,9 +127,9 @@ class Broker:
         stopped = Settled("denied", "broker stopped", "denied: the broker stopped")
         for waiting in self.pending.all():
             waiting.decide(stopped)
-        for tasks in (self._deciding, self._behind):
-            if tasks:
-                await asyncio.wait(set(tasks), timeout=_SHOW_S)
+        if self._deciding:
+            await asyncio.wait(set(self._deciding), timeout=SHOW_S)
+        await self._asking.finish()
 
     async def submit(
         self,
@@ -155,7 +161,7 @@ class Broker:
             )
             settled, channels = self._at_once(question, ask=ask)
             if settled is None:
-                settled = await self._ask(question, channels, gone, waits)
+                settled = await self._asking.ask(question, channels, gone, waits)
             else:
                 await self._account.decided(question, settled)
             return self._outcome(question, settled)
@@ -204,9 +210,9 @@ class Broker:
         if not ask:
             sentence = "a human would have to be asked, and was not to be"
             return Settled("denied", "nobody to ask", sentence), []
-        channels = [channel for channel in self.channels if _is_ready(channel)]
+        channels = self._asking.ready()
         if not channels:
-            return Settled("denied", "nobody to ask", self._why_nobody()), []
+            return Settled("denied", "nobody to ask", self._asking.why_nobody()), []
         sentence_or_none = self._limit.ask(
             asker.agent,
             request.grant_digest,
@@ -217,66 +223,14 @@ class Broker:
             return Settled("denied", "ruled", sentence_or_none), []
         return None, channels
 
-    def _why_nobody(self) -> str:
-        if not self.channels:
-            return "nobody can be asked: no display and no chat account is configured"
-        names = ", ".join(channel.name for channel in self.channels)
-        return f"nobody can be asked now: not ready are {names}"
+    def _time_for(self, request: ApprovalRequest) -> float:
+        return min(self._policy.timeout_of(request.agent), float(request.expires) - self._clock())
 
-    async def _ask(
-        self,
-        question: Question,
-        channels: list[Channel],
-        gone: asyncio.Event | None,
-        waits: Callable[[], None] | None,
-    ) -> Settled:
-        waiting = self.pending.add(question)
-        settled = Settled("denied", "withdrawn", "withdrawn by who asked")
-        showing: asyncio.Task[None] | None = None
-        try:
-            await self._account.asked(question, [channel.name for channel in channels])
-            self._open_list.add(question)
-            showing = asyncio.create_task(self._show(waiting, channels), name="show")
-            if waits is not None:
-                waits()
-            ended = await self._settle(question, await self._first_answer(waiting, gone))
-            await self._account.settled(question, ended)
-            await self._grant(question, ended)
-            settled = ended
-        except ApprovalError as exc:
-            settled = Settled("denied", "nobody to ask", str(exc))
-        except Exception:
-            log.exception("a request failed", id=question.request.id)
-            settled = Settled("denied", "nobody to ask", "denied: the broker failed")
-        finally:
-            waiting.decide(settled)
-            self.pending.remove(waiting, settled)
-            if showing is not None:
-                self._later(self._take_back(question, channels, showing, settled))
-        return settled
-
-    async def _first_answer(self, waiting: Waiting, gone: asyncio.Event | None) -> Answer | Settled:
-        """The first that decides: an answer, the asker's leaving, the end of the time."""
-        request = waiting.question.request
-        timeout_s = min(
-            self._policy.timeout_of(request.agent), float(request.expires) - self._clock()
-        )
-        leaving = asyncio.create_task(_left(gone), name="asker")
-        try:
-            ends: set[asyncio.Future[Any]] = {waiting.decided, leaving}
-            await asyncio.wait(
-                ends,
-                timeout=max(0.0, timeout_s),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if leaving.done():
-                waiting.decide(Settled("denied", "withdrawn", "withdrawn by who asked"))
-            waiting.decide(
-                Settled("denied", "timed out", f"denied: no answer within {round(timeout_s)} s")
-            )
-        finally:
-            leaving.cancel()
-        return waiting.decided.result()
+    async def _conclude(self, question: Question, decided: Answer | Settled) -> Settled:
+        ended = await self._settle(question, decided)
+        await self._account.settled(question, ended)
+        await self._grant(question, ended)
+        return ended
 
     async def _settle(self, question: Question, decided: Answer | Settled) -> Settled:
         """Make the end of an answer; the policy has the last word over a yes."""
@@ -316,44 +270,6 @@ class Broker:
         if answer.channel in AT_THE_DESK:
             self._signable_grants.add(f"grant {grant.id}")
 
-    async def _show(self, waiting: Waiting, channels: list[Channel]) -> None:
-        """Show a question everywhere; shown nowhere is denied at once."""
-        shown = await asyncio.gather(
-            *(self._quietly(channel, channel.ask(waiting.question)) for channel in channels)
-        )
-        if not any(shown):
-            sentence = "nobody could be asked: every channel failed"
-            waiting.decide(Settled("denied", "nobody to ask", sentence))
-
-    async def _take_back(
-        self,
-        question: Question,
-        channels: list[Channel],
-        showing: asyncio.Task[None],
-        settled: Settled,
-    ) -> None:
-        """Close popups and correct notices, when all of them were shown."""
-        await asyncio.wait({showing})
-        await asyncio.gather(
-            *(self._quietly(channel, channel.settle(question, settled)) for channel in channels)
-        )
-        self._open_list.remove(question.request.id)
-
-    async def _quietly(self, channel: Channel, work: Coroutine[Any, Any, None]) -> bool:
-        """A channel's failure is its own: it approves nothing and stops no other."""
-        try:
-            async with asyncio.timeout(_SHOW_S):
-                await work
-        except Exception:
-            log.exception("a channel failed", channel=channel.name)
-            return False
-        return True
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="take back")
-        self._behind.add(task)
-        task.add_done_callback(self._behind.discard)
-
     async def answer(self, request_id: str, answer: Answer) -> bool:
         """Take a human's answer (contract.AnswerCallback).
 
@@ -392,19 +308,3 @@ class Broker:
     def _failed(self, request: ApprovalRequest, sentence: str) -> Outcome:
         decision = Decision(Ruling.DENY, "refused", sentence)
         return Outcome(Verdict.on(request, "denied", sentence[:500]), decision, confined=False)
-
-
-def _is_ready(channel: Channel) -> bool:
-    try:
-        return channel.ready
-    except Exception:
-        log.exception("a channel failed", channel=channel.name)
-        return False
-
-
-async def _left(gone: asyncio.Event | None) -> Literal[True]:
-    if gone is None:
-        await asyncio.get_running_loop().create_future()  # never: only cancelled
-    else:
-        await gone.wait()
-    return True
