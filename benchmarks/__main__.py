@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.broker import broker_idle, broker_pending
 from benchmarks.cost_per_task import cost_per_task
 from benchmarks.dm_to_session import dm_to_session
 from benchmarks.fifty_daemons import fifty_daemons
 from benchmarks.figure import Figure
 from benchmarks.idle_memory import idle_memory
 from benchmarks.ready_time import ready_time
+from benchmarks.sudo_cost import sudo_cost
 from benchmarks.thousand_tasks import thousand_tasks
 from nuketown_daemon.errors import NuketownError
 
@@ -27,6 +29,9 @@ BENCHMARKS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "dm-to-session": dm_to_session,
     "thousand-tasks": thousand_tasks,
     "cost-per-task": cost_per_task,
+    "sudo": sudo_cost,
+    "broker-idle": broker_idle,
+    "broker-pending": broker_pending,
 }
 
 

@@ -49,11 +49,30 @@ async def daemon(environment: Mapping[str, str], directory: Path) -> AsyncIterat
     :param directory: for its log and the notification socket
     :raises NuketownError: it ended before
     """
+    async with _notifying(["-m", "nuketown_daemon"], environment, directory) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def broker(configuration: Path, directory: Path) -> AsyncIterator[Started]:
+    """Run ``python -m nuketown_broker`` until the context ends; ready as a daemon is.
+
+    :param directory: for its log and the notification socket
+    :raises NuketownError: it ended before
+    """
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(directory)}
+    arguments = ["-m", "nuketown_broker", "--config", str(configuration)]
+    async with _notifying(arguments, environment, directory) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def _notifying(
+    arguments: Sequence[str], environment: Mapping[str, str], directory: Path
+) -> AsyncIterator[Started]:
     with _Notices(directory / "notify") as notices, (directory / "daemon.log").open("ab") as log:
         start = time.perf_counter()
-        process = _spawn(
-            ["-m", "nuketown_daemon"], {**environment, "NOTIFY_SOCKET": notices.address}, log
-        )
+        process = _spawn(arguments, {**environment, "NOTIFY_SOCKET": notices.address}, log)
         async with _ended(process):
             yield Started(process.pid, await notices.ready(process) - start)
 
@@ -86,7 +105,7 @@ class _Notices:
         async with asyncio.timeout(_READY_TIMEOUT_S):
             while not self._ready.done():
                 if process.poll() is not None:
-                    raise NuketownError("the daemon ended before it was ready.")
+                    raise NuketownError("the process ended before it was ready.")
                 await asyncio.wait({self._ready}, timeout=1.0)
         return float(self._ready.result())
 

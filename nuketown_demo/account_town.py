@@ -13,7 +13,7 @@ import os
 import pwd
 import secrets
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,13 +44,21 @@ class AccountTown:
 
     :param directory: an empty directory, for the server and for commands that lead inside
     :param api_url: where the Messages API is; None: Anthropic's own
+    :param pre_approved: commands of the agent that need no answer (docs/policy.md)
     :raises NuketownError: a part does not start
     """
 
     request = f"{AGENT}, work on hello -- make a directory {_DIRECTORY} that is yours"
     """What the owner says so that the agent needs root."""
 
-    def __init__(self, directory: Path, *, api_url: str | None, api_key: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        api_url: str | None,
+        api_key: str,
+        pre_approved: Sequence[str] = (),
+    ) -> None:
         self.directory = directory
         self.server = Prosody(directory / "prosody")
         self.passwords = {name: secrets.token_urlsafe(24) for name in (AGENT, OWNER, APPROVALS)}
@@ -59,6 +67,7 @@ class AccountTown:
         )
         self._api_url = api_url
         self._api_key = api_key
+        self._pre_approved = list(pre_approved)
         self._container: Container | None = None
         self._display: DisplayHere | None = None
 
@@ -112,8 +121,15 @@ class AccountTown:
 
         :raises NuketownError: one does not
         """
-        await _whole(self._start_broker)
+        await self.start_broker()
         await self.start_daemon()
+
+    async def start_broker(self) -> None:
+        """Start the broker in a terminal of its own, and wait until it listens.
+
+        :raises NuketownError: it does not
+        """
+        await _whole(self._start_broker)
 
     async def start_daemon(self) -> None:
         """Start the agent's daemon and wait until it listens.
@@ -203,7 +219,7 @@ class AccountTown:
         container.run("install", "-d", "-o", OWNER, "/run/nuketown/broker")
         container.write(password, self.passwords[APPROVALS], owner=OWNER, mode=0o600)
         settings = broker_settings(self.server.port, Path(password))
-        settings["agents"][AGENT]["uid"] = agent_uid
+        settings["agents"][AGENT] |= {"uid": agent_uid, "pre_approved": self._pre_approved}
         self._write_toml(f"/home/{OWNER}", "broker", settings, owner=OWNER)
         if self._display is not None:
             cookies = self._display.cookies
