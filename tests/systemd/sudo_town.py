@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from nuketown_demo.container import SOURCE, Container
+from nuketown_demo.container import ENVIRONMENT, PYTHON_PATH, SOURCE, Container
 
 PREFIX = "/opt/nuketown-sudo"
 HELPER = f"{PREFIX}/libexec/nuketown-sudo/nuketown-sudo"
@@ -57,15 +57,27 @@ class SudoTown:
 
     def start_broker(self, user: str = "josh", socket: str = SOCKET) -> None:
         """Listen at the broker's socket, as ``user``."""
+        self._begin(
+            user, socket, "python", f"{SOURCE}/tests/systemd/sudo_broker.py", socket,
+            "/home/josh/answer", "/home/josh/seen",
+        )  # fmt: skip
+        self.container.wait(f'test "$(stat -c %U.%a {socket})" = {user}.666')
+
+    def start_real_broker(self, configuration: str) -> None:
+        """Listen at the broker's socket with the product's own program, as josh."""
+        self._begin(
+            "josh", SOCKET, "env", f"PYTHONPATH={PYTHON_PATH}", "HOME=/home/josh",
+            f"{ENVIRONMENT}/bin/python", "-m", "nuketown_broker", "--config", configuration,
+        )  # fmt: skip
+        self.container.wait("grep -q ready /home/josh/broker.log")
+
+    def _begin(self, user: str, socket: str, *program: str) -> None:
         self.container.run("rm", "-f", socket)
         begin = 'setsid "$@" </dev/null >/home/josh/broker.log 2>&1 & echo $! >/home/josh/pid'
         self.container.run(
             "sh", "-c", f"umask 022; {begin}", "sh",
-            "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
-            "python", f"{SOURCE}/tests/systemd/sudo_broker.py", socket, "/home/josh/answer",
-            "/home/josh/seen",
+            "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *program,
         )  # fmt: skip
-        self.container.wait(f'test "$(stat -c %U.%a {socket})" = {user}.666')
 
     def stop_broker(self) -> None:
         """Kill it as a crash would."""

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nuketown_demo.container import ENVIRONMENT, SOURCE
-from tests.systemd.sudo_town import SOCKET, SudoTown
+from tests.systemd.sudo_town import SudoTown
 
 pytestmark = pytest.mark.systemd
 
@@ -33,16 +32,7 @@ def device(town: SudoTown) -> Iterator[SudoTown]:
     container.write("/etc/nuketown/broker.toml", BROKER)
     container.write("/home/josh/password", "password", owner="josh", mode=0o600)
     container.run("install", "-d", "-o", "josh", "-m", "700", "/home/josh/state")
-    container.run("rm", "-f", SOCKET)
-    container.run(
-        "sh", "-c",
-        'setsid "$@" </dev/null >/home/josh/broker.log 2>&1 & echo $! >/home/josh/pid', "sh",
-        "setpriv", "--reuid=josh", "--regid=josh", "--clear-groups",
-        "env", f"PYTHONPATH={SOURCE}:{SOURCE}/broker", "HOME=/home/josh",
-        f"{ENVIRONMENT}/bin/python", "-m", "nuketown_broker",
-        "--config", "/etc/nuketown/broker.toml",
-    )  # fmt: skip
-    container.wait("grep -q ready /home/josh/broker.log")
+    town.start_real_broker("/etc/nuketown/broker.toml")
     yield town
     town.stop_broker()
     town.start_broker()
