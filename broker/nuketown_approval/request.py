@@ -42,6 +42,12 @@ def _no_surrogates(text: str) -> str:
     return text
 
 
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no file and no account has a name with NUL")
+    return _no_surrogates(text)
+
+
 class Bytes(BaseModel):
     """A word that is not UTF-8: ``{"b64": "…"}`` in JSON."""
 
@@ -80,7 +86,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,32}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 AbsolutePath = Annotated[
-    str, Field(max_length=4096), StringConstraints(pattern=r"^/"), AfterValidator(_no_surrogates)
+    str, Field(max_length=4096), StringConstraints(pattern=r"^/"), AfterValidator(_no_nul)
 ]
 
 
@@ -101,7 +107,7 @@ class RunAs(BaseModel):
     """Who the command runs as."""
 
     model_config = _STRICT
-    user: Annotated[str, Field(max_length=64)] = "root"
+    user: Annotated[str, Field(max_length=64), AfterValidator(_no_nul)] = "root"
     uid: Annotated[int, Field(ge=0)] = 0
     gid: Annotated[int, Field(ge=0)] = 0
     groups: Annotated[tuple[int, ...], Field(max_length=256)] = (0,)

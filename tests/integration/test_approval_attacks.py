@@ -90,3 +90,18 @@ def test_1000_requests_a_minute(attended: Broker, kind: str) -> None:
     assert {r["agent"] for r in outcomes if r["result"] == "approved"} == {"bob"}
     assert len([r for r in attended.records() if r["event"] == "refused"]) < 100
     assert not verify(attended.state / "audit").faults
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"argv": ["id", "a\0b"]}, {"argv": ["id", {"b64": "AA=="}]}, {"env": [["LANG", "C\0"]]},
+     {"path": "/usr/bin/id\0"}, {"cwd": "/\0"}, {"run_as": {"user": "root\0", "uid": 0, "gid": 0}}],
+)  # fmt: skip
+def test_nul_in_argv(attended: Broker, change: dict) -> None:
+    """No process can have such words, so nobody is asked about them."""
+    asking = line(sudo("id"), submit_uid=ADA)
+    asking["request"]["payload"].update(change)
+    reply = attended.speak(0, **asking)
+    assert reply.get("verdict", {}).get("result") != "approved"
+    assert attended.speak(BROKER, op="list")["pending"] == []
+    assert "event" not in reply, reply
