@@ -69,9 +69,7 @@ def _spooled(street: Inhabited) -> list[str]:
 
 
 @pytest.mark.fault
-async def test_tmux_is_killed_and_the_human_decides(
-    settle: Settle, eventually: Eventually
-) -> None:
+async def test_tmux_is_killed_and_the_human_decides(settle: Settle, eventually: Eventually) -> None:
     blocked = asyncio.Event()
 
     async def model(_: ModelCall) -> Reply:
