@@ -11,12 +11,15 @@ declare -A needs=(
     [lint]="git=git=git shellcheck=shellcheck=shellcheck luacheck=lua-check=luaPackages.luacheck"
 )
 # For groups of tests that end in a "not run" line without them; root gets them as well.
-groups="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=- zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=-"
+# So do the demo's and the figures' containers, which only root can have.
+container="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=-"
+groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=-"
 
 # Installs what the command given needs and this machine lacks.
 want_programs() {
     local need program package missing=()
-    for need in ${needs[$1]} $([[ $1 == test && $EUID -eq 0 ]] && echo "$groups"); do
+    for need in ${needs[$1]} $([[ $1 == test && $EUID -eq 0 ]] && echo "$groups") \
+        $([[ $1 =~ ^(demo|bench)$ && $EUID -eq 0 ]] && echo "$container"); do
         IFS='=' read -r program package _ <<<"$need"
         command -v "$program" >/dev/null || missing+=("$package")
     done

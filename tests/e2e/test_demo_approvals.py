@@ -163,6 +163,7 @@ def _readme_conversation() -> list[str]:
 _CHANCE = (
     r"^ *\d+\.\d s", r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", r"\b\d\d:\d\d\b", r"\b[0-9a-f]{7,40}\b",
     r"(?<=yes )[A-Z0-9]{4}\b", r"(?<=no )[A-Z0-9]{4}\b", r"(?<= on )\S+(?=:$)",
+    r"(?<=within )\d+ s",
     r"^Date: .*$", r"\d+ s$", r"(?<=within )\d+(?= s)",
 )  # fmt: skip
 
