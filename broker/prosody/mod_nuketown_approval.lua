@@ -31,6 +31,7 @@ local DISCO_TIMEOUT_S = 60;
 local DEFAULT_TIMEOUT_S = 120; -- the broker's own default
 local LONGEST_TIMEOUT_S = 3600; -- what a request may ask for at most
 local CACHED_VERSIONS = 100;
+local REMEMBERED_REQUESTS = 200;
 
 -- After the archive (0), before carbons (-0.5) and delivery (-1): archived once, copied to nobody.
 local AFTER_ARCHIVE = -0.25;
@@ -40,6 +41,8 @@ local BEFORE_ALL = 10;
 local versions = cache.new(CACHED_VERSIONS);
 -- session -> { version, advertises, asking }; gone with the session.
 local resources = setmetatable({}, { __mode = "k" });
+-- "sender account id" of requests that people were shown: they see the correction, too.
+local shown = cache.new(REMEMBERED_REQUESTS);
 -- Messages that a broker did not take and that go to the others now.
 local given_back = setmetatable({}, { __mode = "k" });
 
@@ -60,6 +63,19 @@ end
 local function is_request(stanza)
 	local found = payload(stanza);
 	return found ~= nil and found.name == "approval";
+end
+
+-- Whoever asked does not wait any more: its id. The body corrects what was shown.
+local function withdrawn(stanza)
+	local kind = stanza.attr.type or "normal";
+	if stanza.name ~= "message" or (kind ~= "chat" and kind ~= "normal") or payload(stanza) then return nil; end
+	local found = stanza:get_child("approval-withdrawn", xmlns_approval);
+	return found and found.attr.id;
+end
+
+-- What is for the brokers: requests, and their withdrawals.
+local function is_for_brokers(stanza)
+	return is_request(stanza) or withdrawn(stanza) ~= nil;
 end
 
 local function is_response(stanza)
@@ -186,6 +202,21 @@ local function addressee(event)
 	return event.stanza.attr.to or (origin.username .. "@" .. origin.host); -- none: to oneself
 end
 
+local function request_key(stanza, account, id)
+	return jid.bare(stanza.attr.from or account) .. " " .. account .. " " .. id;
+end
+
+local function remember_shown(stanza, account)
+	local request = payload(stanza);
+	if request and request.attr.id then shown:set(request_key(stanza, account, request.attr.id), true); end
+end
+
+-- May people have seen the request that this withdraws?
+local function was_shown(stanza, account)
+	local id = withdrawn(stanza);
+	return id ~= nil and shown:get(request_key(stanza, account, id)) ~= nil;
+end
+
 -- Before the archive: it may put another stanza into the event.
 module:hook("message/bare", function(event)
 	event.nuketown_given_back = given_back[event.stanza];
@@ -193,7 +224,7 @@ end, BEFORE_ALL);
 
 module:hook("message/bare", function(event)
 	local stanza = event.stanza;
-	if event.nuketown_given_back or not is_request(stanza) then return; end
+	if event.nuketown_given_back or not is_for_brokers(stanza) then return; end
 	local account = addressee(event);
 	if is_notice(event.origin, account) then return; end
 	local connected, waiting = brokers(account);
@@ -205,16 +236,17 @@ module:hook("message/bare", function(event)
 		-- It gets this if it resumes, but nobody knows whether: the people get it now.
 		if taken or session.priority < 0 then deliver(session, stanza); end
 	end
-	if taken then return true; end
+	if taken and not was_shown(stanza, account) then return true; end
+	remember_shown(stanza, account);
 end, AFTER_ARCHIVE);
 
 -- The sender's other clients get copies of what it sends; from one's own account that is us, too.
 module:hook("carbons-should-copy", function(event)
 	local stanza, session = event.stanza, event.session;
-	if not is_request(stanza) or not (session and session.full_jid) then return; end
+	if not is_for_brokers(stanza) or not (session and session.full_jid) then return; end
 	local account = jid.bare(session.full_jid);
 	if (stanza.attr.to or account) ~= account or is_notice(session, account) then return; end
-	if #(brokers(account)) > 0 then
+	if #(brokers(account)) > 0 and not was_shown(stanza, account) then
 		event.reason = "approval request";
 		return false;
 	end
@@ -232,6 +264,7 @@ local function give_back(stanza)
 	module:add_timer(0, function() -- when the session is gone
 		if #(brokers(account)) > 0 then return; end -- another broker has it
 		given_back[copy] = true;
+		remember_shown(copy, account);
 		module:send(copy);
 	end);
 end
@@ -262,7 +295,7 @@ module:hook("smacks-hibernation-start", function(event)
 	local state = resources[session];
 	if not (state and state.advertises) then return; end
 	for _, stanza in ipairs(event.queue or {}) do
-		if is_request(stanza) and not is_overdue(stanza, jid.bare(session.full_jid)) then give_back(stanza); end
+		if is_for_brokers(stanza) and not is_overdue(stanza, jid.bare(session.full_jid)) then give_back(stanza); end
 	end
 end);
 
@@ -270,7 +303,7 @@ module:hook("delivery/failure", function(event)
 	local session, stanza = event.session, event.stanza;
 	if not session.full_jid then return; end
 	if is_response(stanza) then return false; end -- the sender gets an error, nobody else the response
-	if not is_request(stanza) then return; end
+	if not is_for_brokers(stanza) then return; end
 	local state = resources[session];
 	if not (state and state.advertises) then return; end
 	-- What waited for it to resume was shown to the people when it went.

@@ -184,6 +184,51 @@ async def test_without_a_broker_it_is_an_ordinary_message(ada, josh):
         assert await archived(phone) == [BODY]
 
 
+def withdrawal(to: str, ident: str) -> str:
+    return f"<message xmlns='jabber:client' to='{to}' type='chat'><body>denied</body>\
+<replace xmlns='urn:xmpp:message-correct:0' id='{ident}'/>\
+<approval-withdrawn xmlns='{NS}' id='{ident}'/></message>"
+
+
+def withdrawn(person: Person) -> list[str]:
+    return [m["id"] for m in person.messages for _ in m.xml.iter(f"{{{NS}}}approval-withdrawn")]
+
+
+async def test_a_withdrawal_goes_where_the_request_went(ada, josh):
+    async with Person(josh, carbons=True) as phone:
+        ada.say_xml(request(josh.jid, ident="seen"))
+        await phone.wait_for(lambda: approvals(phone) == ["seen"])
+        async with Broker(josh, carbons=True) as broker:
+            ada.say_xml(request(josh.jid, ident="unseen"))
+            ada.say_xml(withdrawal(josh.jid, "unseen"))
+            await broker.wait_for(lambda: len(withdrawn(broker)) == 1)
+            await quiet(ada, phone, broker)
+            assert approvals(phone) == ["seen"]
+            assert withdrawn(phone) == []
+            ada.say_xml(withdrawal(josh.jid, "seen"))
+            await phone.wait_for(lambda: len(withdrawn(phone)) == 1)
+            await broker.wait_for(lambda: len(withdrawn(broker)) >= 2)
+        ada.say_xml(withdrawal(josh.jid, "another"))
+        await phone.wait_for(lambda: len(withdrawn(phone)) == 2)
+
+
+@pytest.mark.attack
+async def test_attack_a_stranger_withdraws_what_another_asked(ada, josh, server):
+    """What people see of a withdrawal depends on its sender's own requests."""
+    async with (
+        Person(josh) as phone,
+        Person(await make_account(server, "mallory"), "x") as mallory,
+    ):
+        ada.say_xml(request(josh.jid, ident="seen"))
+        await phone.message()
+        async with Broker(josh) as broker:
+            mallory.say_xml(withdrawal(josh.jid, "seen"))
+            await broker.wait_for(lambda: len(withdrawn(broker)) == 1)
+            await quiet(mallory, phone, broker)
+            assert withdrawn(phone) == []
+            assert broker.messages[-1]["from"].bare == mallory.bare
+
+
 async def test_feature_dropped_and_added_while_online(ada, josh):
     async with Person(josh) as phone, Broker(josh) as broker:
         for number, wanted in enumerate([False, True, False, True]):
