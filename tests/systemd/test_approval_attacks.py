@@ -385,3 +385,34 @@ def test_anothers_task_ends_no_grant(desk: Desk) -> None:
     ended(desk.daemon("ada", "task ended"))
     assert desk.grants() == []
     assert desk.town.sudo("-n", "id", "-u").err == b"sudo: a password is required\n"
+
+
+JOURNAL = """
+import asyncio, sys
+from pathlib import Path
+from nuketown_daemon.journal import Journal
+async def main():
+    async with Journal.open(Path(sys.argv[1])):
+        Path(sys.argv[1]).with_name("open").touch()
+        await asyncio.sleep(30)
+asyncio.run(main())
+"""
+
+
+def test_another_agent_reads_no_journal(town: SudoTown) -> None:
+    """Even where the home it lies in is open to all."""
+    town.run("sh", "-c", "rm -rf ~/state; mkdir -m 755 ~/state; chmod 755 ~")
+    environment = ["env", f"PYTHONPATH={PYTHON_PATH}", f"{ENVIRONMENT}/bin/python"]
+    for place in ("state", "state/made"):
+        directory = f"/home/ada/{place}"
+        process = town.start(*environment, "-c", JOURNAL, f"{directory}/journal.sqlite3")
+        town.container.wait(f"test -e {directory}/open")
+        names = town.container.run("ls", directory).split()
+        assert "journal.sqlite3-wal" in names
+        for name in names:
+            if name.startswith("journal"):
+                done = town.run("cat", f"{directory}/{name}", user="carl")
+                assert (done.status, done.out) == (1, b""), name
+                assert b"Permission denied" in done.err
+        town.container.run("pkill", "-u", "ada", "python")
+        process.communicate(timeout=20)
