@@ -20,7 +20,7 @@ from nuketown_approval.xmpp.timing import LinkTiming
 from nuketown_broker.audit.account import Account as AuditAccount
 from nuketown_broker.audit.trail import AuditTrail
 from nuketown_broker.broker import Broker, Keys, Outcome
-from nuketown_broker.channels.phone.building import Observing, phone_channels
+from nuketown_broker.channels.phone.building import phone_channels
 from nuketown_broker.configuration import Configuration
 from nuketown_broker.contract import Answer, Asker, Origin
 from nuketown_broker.open_list import OpenList
@@ -125,7 +125,7 @@ async def open_town(
         running = [asyncio.create_task(channel.run()) for channel in channels]
         town = Town(broker, policy, desk, channels, state)
         try:
-            await eventually(lambda: all(c.ready for c in channels if not isinstance(c, Observing)))
+            await eventually(lambda: all(c.ready for c in channels))
             yield town
             for task in running:
                 assert not task.done(), task.exception()

@@ -16,8 +16,9 @@ from slixmpp.stanza import Message
 from nuketown_approval.errors import ApprovalProtocolError
 from nuketown_approval.stanza import RESPONSE, read_verdict
 from nuketown_broker.accounts.own import OwnAccount
+from nuketown_broker.channels.phone.notice_channel import Part
 from nuketown_broker.channels.phone.notices import Notice
-from nuketown_broker.channels.phone.phone import Part, PhoneChannel
+from nuketown_broker.channels.phone.phone import PhoneChannel
 from nuketown_broker.contract import Answer, AnswerCallback, Question, Settled
 from nuketown_broker.open_list import OpenList
 

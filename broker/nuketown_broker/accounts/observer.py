@@ -1,7 +1,8 @@
 """A resource on the human's account: takes requests that are addressed to the human.
 
 Its negative priority keeps it from what is said to the human (RFC 6121 §8.5.2.1): it gets what our
-Prosody module routes to it, and copies (XEP-0280). It says nothing but responses.
+Prosody module routes to it, and copies (XEP-0280). It says nothing but responses and, where the
+broker has no account of its own, notices to the human.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Observer(Account):
             settings,
             password,
             name="Nuketown broker",
-            plugins=("xep_0280", "xep_0334"),
+            plugins=("xep_0280", "xep_0308", "xep_0334"),
             advertise=True,
             timing=timing,
         )
@@ -51,5 +52,6 @@ class Observer(Account):
         # (CVE-2017-5589; slixmpp's events compare bare JIDs, so they are not used).
         inner = received_carbon(stanza, self.jid)
         inner_sender = sender_of(inner) if inner is not None else None
-        if inner is not None and inner_sender is not None:
+        # What the human's own clients say, our notices among it, asks for nothing.
+        if inner is not None and inner_sender is not None and inner_sender.bare != self.jid:
             super()._take_message(inner, inner_sender)

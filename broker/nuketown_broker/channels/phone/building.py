@@ -11,9 +11,11 @@ from nuketown_approval.xmpp.client import AccountSettings
 from nuketown_approval.xmpp.timing import LinkTiming
 from nuketown_broker.accounts.observer import Observer
 from nuketown_broker.accounts.own import OwnAccount
-from nuketown_broker.channels.phone.phone import Part, PhoneChannel
+from nuketown_broker.channels.phone.notice_channel import Part
+from nuketown_broker.channels.phone.own_chat import OwnChatNotices
+from nuketown_broker.channels.phone.phone import PhoneChannel
 from nuketown_broker.configuration import Configuration
-from nuketown_broker.contract import Asker, Channel, Question, Settled
+from nuketown_broker.contract import Asker, Channel
 from nuketown_broker.device_asker import RECEIPT_S, DeviceAsker
 from nuketown_broker.intake_stanza import StanzaIntake, Submit
 from nuketown_broker.surroundings import Surroundings
@@ -40,35 +42,16 @@ def phone_channels(
     observer = _observer(configuration, timing)
     if observer is not None and intake is not None:
         intake.serve(observer, receipts=False)
-        parts.append(observer.run)
     if configuration.jid is None:
-        return [Observing(parts)] if observer is not None else []
+        if observer is None:
+            return []
+        return [OwnChatNotices(observer, surroundings.open_list, parts=parts)]
+    if observer is not None:
+        parts.append(observer.run)
     account = _own(surroundings, timing)
     if intake is not None:
         intake.serve(account, receipts=True)
     return [_channel(surroundings, account, parts, receipt_s)]
-
-
-class Observing:
-    """Implements :class:`~nuketown_broker.contract.Channel` where the human's account is all there
-    is: requests come in by it, and nobody can be asked by it.
-    """
-
-    name = "the human's account"
-    ready = False
-
-    def __init__(self, parts: list[Part]) -> None:
-        self._parts = parts
-
-    async def run(self) -> None:
-        """Take requests until cancelled."""
-        await asyncio.gather(*(part() for part in self._parts))
-
-    async def ask(self, question: Question) -> None:
-        """Nobody is asked here: it is never ready."""
-
-    async def settle(self, question: Question, settled: Settled) -> None:
-        """Nothing was shown."""
 
 
 def _channel(

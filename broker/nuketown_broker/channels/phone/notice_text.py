@@ -39,6 +39,22 @@ def notice(question: Question, code: str, *, can_approve: bool) -> str:
 
     :param can_approve: may an answer from chat be a yes?
     """
+    how = _how(question, code, can_approve=can_approve and is_whole(question))
+    return "\n".join([*_description(question), how])
+
+
+def unanswerable_notice(question: Question) -> str:
+    """The notice in the human's chat with themselves, where no answer counts."""
+    request = question.request
+    how = (
+        "Nothing said in this chat is an answer. Answer at the popup, or with "
+        f"“nuketown approve {request.id}” or “nuketown deny {request.id}”, "
+        f"within {_seconds_left(question)} s."
+    )
+    return "\n".join([*_description(question), how])
+
+
+def _description(question: Question) -> list[str]:
     request = question.request
     effect = effect_in_words(request)
     if len(effect) > COMMAND_LIMIT:
@@ -56,8 +72,7 @@ def notice(question: Question, code: str, *, can_approve: bool) -> str:
             lines.append(f"⚠ a {payload.mode} shell")
         lines += _input_lines(question, payload)
     lines += [f"⚠ {warning}" for warning in question.decision.warnings]
-    lines.append(_how(question, code, can_approve=can_approve and is_whole(question)))
-    return "\n".join(lines)
+    return lines
 
 
 def quoted_role(question: Question) -> str:
@@ -76,7 +91,7 @@ def _input_lines(question: Question, command: SudoCommand) -> list[str]:
 
 
 def _how(question: Question, code: str, *, can_approve: bool) -> str:
-    seconds = min(question.request.timeout, max(0, round(question.request.expires - time.time())))
+    seconds = _seconds_left(question)
     if not can_approve:
         return (
             f"It can only be approved at the desk. To deny: “no {code}” or 👎, within {seconds} s."
@@ -85,6 +100,10 @@ def _how(question: Question, code: str, *, can_approve: bool) -> str:
     if question.decision.grant_offered:
         more = f" For longer: “yes {code} 10m”, “yes {code} task”."
     return f"Answer within {seconds} s: “yes {code}” or “no {code}”, or 👍 👎.{more}"
+
+
+def _seconds_left(question: Question) -> int:
+    return min(question.request.timeout, max(0, round(question.request.expires - time.time())))
 
 
 def choices(question: Question, code: str, *, can_approve: bool) -> tuple[tuple[str, str], ...]:

@@ -1,39 +1,25 @@
-"""The phone: one message per request to each approver, corrected in place (XEP-0308)."""
+"""The phone: a notice to each approver from the broker's own account, answered in that chat."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from xml.etree import ElementTree as ET
+from collections.abc import Callable, Collection, Sequence
 
-import structlog
 from slixmpp.stanza import Message
 
-from nuketown_approval.errors import ApprovalUnavailable
 from nuketown_broker.accounts.own import OwnAccount
 from nuketown_broker.channels.phone.chat_answers import ChatAnswers
-from nuketown_broker.channels.phone.notice_text import (
-    HOW_TO_ANSWER,
-    choices,
-    correction,
-    ended,
-    summary,
-)
+from nuketown_broker.channels.phone.notice_channel import NoticeChannel, Part
+from nuketown_broker.channels.phone.notice_text import HOW_TO_ANSWER, choices
 from nuketown_broker.channels.phone.notice_text import (
     notice as notice_text,
 )
-from nuketown_broker.channels.phone.notices import Notice, Notices
-from nuketown_broker.contract import AnswerCallback, Question, Settled
+from nuketown_broker.channels.phone.notices import Notice
+from nuketown_broker.contract import AnswerCallback
 from nuketown_broker.open_list import OpenList
 
-_UNSTYLED = "{urn:xmpp:styling:0}unstyled"
-_RESTARTED = "denied: the broker restarted"
-_log = structlog.get_logger(__name__)
-Part = Callable[[], Awaitable[None]]
 
-
-class PhoneChannel:
-    """Implements :class:`~nuketown_broker.contract.Channel`; runs the account it speaks from.
+class PhoneChannel(NoticeChannel):
+    """Notices, and the answers to them.
 
     :param answer: the broker's
     :param approvers: bare JIDs that are asked and may answer, asked for each time
@@ -53,73 +39,19 @@ class PhoneChannel:
         can_only_deny: bool,
         parts: Sequence[Part] = (),
     ) -> None:
-        self._account = account
-        self._open_list = open_list
+        super().__init__(account, open_list, parts=(*parts, self._take_answers))
         self._approvers = approvers
         self._can_only_deny = can_only_deny
-        self._notices = Notices()
         self._chat = ChatAnswers(
             account, self._notices, answer, approvers=approvers, can_only_deny=can_only_deny
         )
-        self._parts = parts
-        self._left = {
-            (jid, str(message_id)): str(kept.get("line", ""))
-            for left in open_list.left
-            if isinstance(kept := left.notices.get(self.name), dict)
-            for jid, message_id in kept.get("messages", {}).items()
-        }
-        """What an earlier broker left standing: (to, id) → its line."""
-        account.on_up(self._up)
         account.on_contact(lambda approver: self._chat.say(approver, HOW_TO_ANSWER))
 
-    @property
-    def ready(self) -> bool:
-        """Is the account online?"""
-        return self._account.online
-
-    async def run(self) -> None:
-        """Be online and take answers, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for part in (self._account.run, self._chat.run, *self._parts):
-                group.create_task(_run(part))
-
-    async def ask(self, question: Question) -> None:
-        """Send the notice.
-
-        :raises ApprovalUnavailable: it could not be handed to the server
-        """
-        notice = self._notices.add(question)
-        recipients = self._recipients()
-        ids = {jid: self._new_id(question) for jid in recipients}
-        # Before it is sent: a broker that is killed can correct what it left standing.
-        self._note(question, ids)
-        sent = [self._send_notice(notice, jid, message_id) for jid, message_id in ids.items()]
-        if not any(sent):
-            raise ApprovalUnavailable(f"the account {self._account.jid} is not online.")
-
-    async def settle(self, question: Question, settled: Settled) -> None:
-        """Correct the notice."""
-        notice = self._notices.settle(question, settled)
-        if notice is not None:
-            for jid in list(notice.message_ids):
-                self._correct(notice, jid)
-
-    def _note(self, question: Question, messages: dict[str, str]) -> None:
-        kept = {"messages": dict(messages), "line": summary(question)}
-        self._open_list.note(question.request.id, self.name, kept)
+    async def _take_answers(self) -> None:
+        await self._chat.run()
 
     def _recipients(self) -> list[str]:
         return sorted(self._approvers())
-
-    def _new_id(self, question: Question) -> str:  # noqa: ARG002  (a device's is the request's)
-        return str(self._account.client.new_id())
-
-    def _send_notice(self, notice: Notice, to: str, message_id: str) -> bool:
-        self._notices.sent(notice, to, message_id)
-        sent = self._account.send(self._notice(notice, to, message_id))
-        if not sent:
-            notice.unsent.add(to)
-        return sent
 
     def _notice(self, notice: Notice, to: str, message_id: str) -> Message:
         can_approve = not self._can_only_deny
@@ -132,42 +64,3 @@ class PhoneChannel:
             response["value"], response["label"] = value, label
             stanza.append(response)
         return stanza
-
-    def _correct(self, notice: Notice, to: str) -> None:
-        assert notice.settled is not None
-        stanza = self._correction(notice, to)
-        self._notices.sent(notice, to, stanza["id"])
-        if self._account.send(stanza):
-            notice.unsent.discard(to)
-        else:
-            notice.unsent.add(to)
-
-    def _correction(self, notice: Notice, to: str) -> Message:
-        assert notice.settled is not None
-        stanza = self._plain(to, correction(summary(notice.question), notice.settled))
-        stanza["replace"]["id"] = notice.message_ids[to]
-        return stanza
-
-    def _plain(self, to: str, text: str) -> Message:
-        stanza = self._account.message(to, "chat", text)
-        # A command's asterisks are no emphasis (XEP-0393 §6).
-        stanza.xml.append(ET.Element(_UNSTYLED))
-        return stanza
-
-    def _up(self) -> None:
-        """A session is up: say what could not be said."""
-        for notice in self._notices.all():
-            for jid in sorted(notice.unsent):
-                if notice.settled is not None:
-                    self._correct(notice, jid)
-                elif self._account.send(self._notice(notice, jid, notice.message_ids[jid])):
-                    notice.unsent.discard(jid)
-        for (jid, message_id), line in list(self._left.items()):
-            stanza = self._plain(jid, ended(line, "denied", _RESTARTED))
-            stanza["replace"]["id"] = message_id
-            if self._account.send(stanza):
-                del self._left[jid, message_id]
-
-
-async def _run(part: Part) -> None:
-    await part()
