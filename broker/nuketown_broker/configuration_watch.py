@@ -16,7 +16,8 @@ _log = structlog.get_logger(__name__)
 POLL_S = 2.0
 NEEDS_RESTART = (
     "role", "jid", "password_file", "human_jid", "human_password_file", "socket",
-    "state_directory", "host", "port", "tls", "ca_file", "signing_key_file",
+    "state_directory", "host", "port", "tls", "ca_file", "signing_key_file", "approver_key",
+    "approval_jid",
 )  # fmt: skip
 """Keys that only a restart changes; the rest is taken as it is read."""
 
