@@ -10,12 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nuketown_broker.channels.desktop.conversation import CONSIDERED_S
 from nuketown_demo.account_town import AccountTown
 from nuketown_demo.check import REQUEST
 from nuketown_demo.town import AGENT
 from nuketown_demo.user_town import UserTown
 from tests.conftest import Eventually
 from tests.demo_fixture import DEMO, Terminal, demo, processes_of
+from tests.x_server import XServer
 
 
 async def test_an_ordinary_user_sees_a_request_for_a_teammate(
@@ -115,6 +117,28 @@ async def test_chat_and_terminal_both_ask_and_either_answers(
     await terminal.ended_well()
     assert list(short_tmp.iterdir()) == []
     assert processes_of(town) == []
+
+
+@pytest.mark.systemd
+@pytest.mark.desktop
+@pytest.mark.timeout(300)  # the first time, a Debian with zenity is built
+async def test_with_a_display_a_popup_asks_too(
+    surroundings: dict[str, str], short_tmp: Path, terminal: Terminal, x_server: XServer
+) -> None:
+    display = {"DISPLAY": x_server.display, "XAUTHORITY": str(x_server.authority)}
+    terminal.open(surroundings | display, command=DEMO)
+    await terminal.shows("● chat Ready", "● online Ready to ask", timeout_s=200)
+    (town,) = short_tmp.iterdir()
+    asking = await _begin(town / "ada", "sudo", "id", "-u")
+    async with asyncio.timeout(20):
+        while not (windows := await asyncio.to_thread(x_server.windows, "^ada")):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(CONSIDERED_S)
+    await asyncio.to_thread(x_server.press, windows[0], "Tab", "space")
+    assert await _ended(asking) == (0, "0\n")
+    await terminal.shows("✅ approved on desktop by josh")
+    terminal.enter("/quit")
+    await terminal.ended_well()
 
 
 def _in_order(output: str, *parts: str) -> None:
