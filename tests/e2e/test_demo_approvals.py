@@ -131,7 +131,7 @@ async def test_with_a_display_a_popup_asks_too(
     (town,) = short_tmp.iterdir()
     asking = await _begin(town / "ada", "sudo", "id", "-u")
     async with asyncio.timeout(20):
-        while not (windows := await asyncio.to_thread(x_server.windows, "^ada")):
+        while not (windows := await asyncio.to_thread(x_server.windows, "^ada")):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await asyncio.sleep(CONSIDERED_S)
     await asyncio.to_thread(x_server.press, windows[0], "Tab", "space")
