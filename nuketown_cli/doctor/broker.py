@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pwd
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 _START = "systemctl --user start nuketown-broker (on a device: systemctl start nuketown-broker)"
 _SUDO_JSON = Path("/etc/nuketown/sudo.json")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def check_broker(_subject: Subject) -> Iterator[Finding]:
@@ -38,7 +39,7 @@ def check_broker(_subject: Subject) -> Iterator[Finding]:
         yield bad("broker.configuration", text or remedy, remedy.rstrip("."))
         return
     yield ok("broker.configuration", f"{configuration.role}, from {file}")
-    yield from _socket(configuration.socket)
+    yield from _socket(configuration.socket, workstation=configuration.role == "workstation")
     yield from _accounts(configuration)
     yield from _secrets(configuration)
     if configuration.role == "workstation" and os.geteuid() != 0:
@@ -47,7 +48,7 @@ def check_broker(_subject: Subject) -> Iterator[Finding]:
     yield from _audit(configuration.state / "audit")
 
 
-def _socket(path: Path) -> Iterator[Finding]:
+def _socket(path: Path, *, workstation: bool) -> Iterator[Finding]:
     directory = path.parent
     try:
         status = directory.lstat()
@@ -62,6 +63,14 @@ def _socket(path: Path) -> Iterator[Finding]:
             f"chmod go-w {directory}",
         )
         return
+    if workstation and os.geteuid() not in (0, status.st_uid):
+        yield bad(
+            "broker.socket_owner",
+            f"{directory} is uid {status.st_uid}'s: another user would answer in the place of "
+            "your broker",
+            f"chown {os.geteuid()} {directory}, as root",
+        )
+        return
     try:
         asyncio.run(BrokerClient(path).call(ListPending()))
     except ApprovalUnavailable as exc:
@@ -74,25 +83,52 @@ def _socket(path: Path) -> Iterator[Finding]:
 
 def _accounts(configuration: Configuration) -> Iterator[Finding]:
     if configuration.role == "workstation" and configuration.jid is None:
+        if configuration.human_password_file:
+            told = "notices come from the human's own account"
+        else:
+            told = "nobody is asked by chat"
         yield warn(
             "broker.account",
-            "the broker has no account of its own: nobody is asked by chat, or from the human's "
-            "own account, on which phones may stay silent",
+            f"the broker has no account of its own: {told}; phones may stay silent, and no answer "
+            "by chat counts",
             "make an account such as approvals@example.org; set jid and password_file",
         )
-    asked = any("sudo" in agent.kinds for agent in configuration.agents.values())
-    if (
-        configuration.role == "device"
-        and asked
-        and configuration.approver_key is None
-        and configuration.host in _LOOPBACK
-    ):
+    asked = any(
+        "sudo" in agent.kinds and agent.uid is not None for agent in configuration.agents.values()
+    )
+    signed = configuration.approver_key or configuration.signing_key_file
+    if asked and configuration.jid and not signed and _server_is_here(configuration):
+        where = (
+            "set signing_key_file: then an answer by chat can only deny"
+            if configuration.role == "workstation"
+            else "set approver_key here"
+        )
         yield warn(
             "broker.approver_key",
             "the chat server is on this machine, and answers need no signature: whoever is root "
             "here once can answer every later request",
-            "nuketown approvals keygen on the workstation; set approver_key here",
+            f"nuketown approvals keygen on the workstation; {where}",
         )
+
+
+def _server_is_here(configuration: Configuration) -> bool:
+    """Does the chat server have an address of this machine, as far as its name tells?"""
+    assert configuration.jid is not None
+    host = configuration.host or configuration.jid.partition("@")[2]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    return any(_is_ours(family, address) for family, _, _, _, address in found)
+
+
+def _is_ours(family: int, address: object) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as bound:
+            bound.bind(address)  # type: ignore[arg-type]  # only what is ours can be bound
+    except OSError:
+        return False
+    return True
 
 
 def _secrets(configuration: Configuration) -> Iterator[Finding]:
@@ -149,8 +185,39 @@ def _sudo(configuration: Configuration) -> Iterator[Finding]:
             f"chown root {_SUDO_JSON} && chmod 0644 {_SUDO_JSON}",
         )
     else:
-        yield ok("broker.sudo", f"{_SUDO_JSON} is root's alone to write")
+        yield from _root_helper(configuration)
     yield from _agents(configuration)
+
+
+def _root_helper(configuration: Configuration) -> Iterator[Finding]:
+    """Do the root helper and the broker speak of the same socket, broker and agents?"""
+    try:
+        helper = json.loads(_SUDO_JSON.read_bytes())
+        path, user, agents = helper["socket"], helper["broker_user"], set(helper["agents"])
+        broker_uid = pwd.getpwnam(user).pw_uid
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        yield bad(
+            "broker.sudo",
+            f"{_SUDO_JSON} is not as the root helper wants it, so nothing runs: {exc}",
+            "write it as docs/sudo.md says",
+        )
+        return
+    wrong = []
+    if path != str(configuration.socket):
+        wrong.append(f"its socket is {path}, the broker's {configuration.socket}")
+    directory = configuration.socket.parent
+    if directory.exists() and directory.stat().st_uid != broker_uid:
+        wrong.append(
+            f"its broker_user {user} is uid {broker_uid}, and {directory} is uid "
+            f"{directory.stat().st_uid}'s"
+        )
+    here = {name for name, agent in configuration.agents.items() if agent.uid is not None}
+    if missing := here - agents:
+        wrong.append(f"its agents lack {', '.join(sorted(missing))}")
+    for problem in wrong:
+        yield bad("broker.sudo", f"{_SUDO_JSON}: {problem}", f"mend {_SUDO_JSON}, as root")
+    if not wrong:
+        yield ok("broker.sudo", f"{_SUDO_JSON} is root's alone to write, and of this broker")
 
 
 def _agents(configuration: Configuration) -> Iterator[Finding]:
@@ -174,8 +241,14 @@ def _agents(configuration: Configuration) -> Iterator[Finding]:
 def _audit(directory: Path) -> Iterator[Finding]:
     from nuketown_broker.audit.verification import verify  # noqa: PLC0415
 
-    if not os.access(directory, os.R_OK | os.X_OK):
+    try:
+        owner = directory.stat().st_uid
+    except OSError:
         return  # another user's, or nothing was asked yet
+    if not os.access(directory, os.R_OK | os.X_OK):
+        if owner == os.geteuid():
+            yield bad("broker.audit", f"{directory} can't be read", f"chmod 0700 {directory}")
+        return
     try:
         found = verify(directory)
     except OSError as exc:

@@ -220,6 +220,15 @@ main()
 """
 
 
+USER = 61300
+
+
+def give_all(desk: Desk) -> None:
+    """Root's broker.toml would be in /etc: let somebody else have it."""
+    for path in (desk.directory, *desk.directory.rglob("*")):
+        os.chown(path, USER, USER)
+
+
 def doctor(desk: Desk, uid: int) -> dict[str, dict]:
     """What doctor finds for a user who has this broker.toml."""
     run = subprocess.run(
@@ -228,6 +237,137 @@ def doctor(desk: Desk, uid: int) -> dict[str, dict]:
     )  # fmt: skip
     found = [json.loads(line) for line in run.stdout.splitlines()]
     return {f["check"]: f for f in found if f["check"].startswith("broker")}
+
+
+@root
+def test_policy_explain_asks_the_running_broker(desk: Desk):
+    """``--live`` tells what is in force, which the file alone does not: here, a newer file."""
+    command = ("--agent", "ada", "--json", "--", "systemctl", "restart", "nginx")
+    desk.environment["NUKETOWN_BROKER_SOCKET"] = str(desk.path)
+    without = desk.run("policy", "explain", "--live", *command)
+    assert without.returncode != 0
+    assert "no broker" in without.stderr
+    log = desk.directory / "log"
+    with broker_process(desk.file, desk.path, uid=os.geteuid(), log=log):
+        live = json.loads(desk.run("policy", "explain", "--live", *command).stdout)
+        assert (live["agent"], live["by"]) == ("ada", "the broker")
+        assert live["ruling"] == "allow"
+        # A file that can't be used leaves the old policy in force.
+        desk.file.write_text(desk.file.read_text() + "nonsense = 1\n")
+        wait_for(lambda: b"policy_not_taken" in log.read_bytes())
+        file = desk.run("policy", "explain", "--config", str(desk.file), *command)
+        assert file.returncode != 0
+        assert "nonsense" in file.stderr
+        still = json.loads(desk.run("policy", "explain", "--live", *command).stdout)
+        assert still["ruling"] == "allow"
+        both = desk.run("policy", "explain", "--live", "--config", str(desk.file), *command)
+        assert both.returncode == 2
+
+
+@root
+@pytest.mark.parametrize(
+    "line", ['approver_key = "{key}"', 'approval_jid = "approvals@example.org"']
+)
+def test_what_is_read_at_start_says_that_it_needs_a_restart(desk: Desk, line: str):
+    key = public_text(Ed25519PrivateKey.generate().public_key())
+    text = desk.file.read_text().replace("workstation", "device")
+    desk.file.write_text(text)
+    log = desk.directory / "log"
+    with broker_process(desk.file, desk.path, uid=os.geteuid(), log=log):
+        desk.file.write_text(line.format(key=key) + "\n" + text)
+        wait_for(lambda: b"policy_needs_restart" in log.read_bytes())
+        assert line.partition(" ")[0].encode() in log.read_bytes()
+
+
+def wait_for(check) -> None:
+    deadline = time.monotonic() + 20
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+# As the agent; imported before the uid changes, like below.
+SCALE = """
+import asyncio, os, sys, time
+from pathlib import Path
+from nuketown_approval.client import BrokerClient
+from nuketown_approval.request import ApprovalRequest, Scaling
+uid = int(sys.argv[1])
+os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+payload = Scaling.model_validate({"kind": "scale", "from": "small", "to": "large"})
+request = ApprovalRequest.new("ada", sys.argv[3], payload, timeout=20, now=time.time())
+print(asyncio.run(BrokerClient(Path(sys.argv[2])).submit(request)).verdict.result)
+"""
+
+
+@root
+@pytest.mark.attack
+def test_attack_a_restart_gives_no_second_day(desk: Desk):
+    """What ``auto`` rules approve in a day is counted on by the next broker, from its audit."""
+    rule = '[[agents.ada.auto]]\nkind = "scale"\nto = "large"\nmax_per_day = 2\n'
+    desk.file.write_text(desk.file.read_text() + rule)
+
+    def scale() -> str:
+        run = subprocess.run(
+            [sys.executable, "-c", SCALE, str(ADA), str(desk.path), HOST],
+            env=desk.environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        return run.stdout.strip()
+
+    found = []
+    for number, count in enumerate((1, 2)):
+        log = desk.directory / f"log{number}"
+        with broker_process(desk.file, desk.path, uid=os.geteuid(), log=log):
+            found += [scale() for _ in range(count)]
+    # Nobody is there to be asked: what no rule approves is denied.
+    assert found == ["approved", "approved", "denied"]
+
+
+@root
+def test_doctor_says_that_phones_may_stay_silent(desk: Desk):
+    secret = desk.directory / "josh.password"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    give_all(desk)
+    found = doctor(desk, USER)["broker.account"]
+    assert "nobody is asked by chat" in found["text"]
+    desk.file.write_text(
+        f'human_jid = "josh@example.org"\nhuman_password_file = "{secret}"\n'
+        f'approvers = ["josh@example.org"]\n{desk.file.read_text()}'
+    )
+    found = doctor(desk, USER)["broker.account"]
+    assert found["level"] == "warn"
+    assert "notices come from the human's own account; phones may stay silent" in found["text"]
+    assert "no answer by chat counts" in found["text"]
+
+
+@root
+@pytest.mark.parametrize(("host", "here"), [("localhost", True), ("192.0.2.7", False)])
+def test_doctor_sees_that_the_chat_server_is_here(desk: Desk, host: str, here: bool):  # noqa: FBT001
+    secret = desk.directory / "password"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    give_all(desk)
+    text = (
+        f'jid = "approvals@example.org"\npassword_file = "{secret}"\nhost = "{host}"\n'
+        'human_jid = "josh@example.org"\napprovers = ["josh@example.org"]\n'
+        + desk.file.read_text().replace("workstation", "device")
+    )
+    desk.file.write_text(text)
+    found = doctor(desk, USER)
+    assert found["broker.configuration"]["level"] == "ok"
+    assert ("broker.approver_key" in found) is here
+    key = public_text(Ed25519PrivateKey.generate().public_key())
+    desk.file.write_text(f'approver_key = "{key}"\n{text}')
+    assert "broker.approver_key" not in doctor(desk, USER)
+
+
+@root
+def test_doctor_sees_a_socket_directory_of_another_user(desk: Desk):
+    give_all(desk)
+    os.chown(desk.path.parent, ADA, ADA)
+    assert doctor(desk, USER)["broker.socket_owner"]["level"] == "bad"
 
 
 @root
