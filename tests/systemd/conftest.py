@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from nuketown_demo import debian
-from tests.systemd.agent import Agent
 from nuketown_demo.container import Container
+from tests.systemd.agent import Agent
 from tests.systemd.sudo_town import SudoTown
 
 _numbers = itertools.count(1)
