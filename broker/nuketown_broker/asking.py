@@ -22,6 +22,9 @@ log = structlog.get_logger(__name__)
 SHOW_S = 10.0
 """A channel that has not shown, or taken back, a question after so long is not waited for."""
 
+LATE_S = 1.0
+"""How often channels that could not ask are looked at again, in seconds."""
+
 Conclude = Callable[[Question, Answer | Settled], Awaitable[Settled]]
 
 
@@ -112,6 +115,16 @@ class Asking:
         if not any(shown):
             sentence = "nobody could be asked: every channel failed"
             waiting.decide(Settled("denied", "nobody to ask", sentence))
+        while not waiting.decided.done():
+            await asyncio.wait({waiting.decided}, timeout=LATE_S)
+            await self._show_late(waiting, channels)
+
+    async def _show_late(self, waiting: Waiting, channels: list[Channel]) -> None:
+        """Ask where it was not possible before: somebody sat down, or the server came back."""
+        for channel in self.ready():
+            if channel not in channels and not waiting.decided.done():
+                channels.append(channel)
+                await self._quietly(channel, channel.ask(waiting.question))
 
     async def _take_back(
         self,

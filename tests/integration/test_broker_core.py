@@ -79,6 +79,21 @@ async def test_the_first_answer_wins_and_the_others_are_told(tmp_path: Path, eve
         assert town.broker.pending.settled(request.id).answer.channel == "desktop"
 
 
+async def test_who_can_be_asked_later_is_asked_too(tmp_path: Path, eventually):
+    late = Desk("late")
+    late.ready = False
+    async with open_town(tmp_path, desks=(late,)) as town:
+        request = town.sudo("id")
+        asking = town.asking(request)
+        await town.shown(request)
+        assert not late.asked
+        late.ready = True
+        await town.shown(request, late)
+        await town.answer(request)
+        await asking
+        await eventually(lambda: late.settled)
+
+
 async def test_silence_is_a_no(broker_town: Town, eventually):
     outcome = await broker_town.submit(broker_town.sudo("id", timeout=1))
     assert outcome.verdict.result == "denied"
