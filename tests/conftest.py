@@ -16,8 +16,8 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from tests import prosody13
 from nuketown_demo.debian import unusable
+from tests import prosody13
 
 T = TypeVar("T")
 
