@@ -10,6 +10,7 @@ import typer
 from nuketown_cli.doctor.broker import check_broker
 from nuketown_cli.doctor.configuration import check_configuration
 from nuketown_cli.doctor.daemon import check_daemons
+from nuketown_cli.doctor.display import check_display_as_agents
 from nuketown_cli.doctor.finding import Check, Finding, Subject
 from nuketown_cli.doctor.programs import check_programs
 from nuketown_cli.doctor.service import check_service
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     check_programs,
     check_service,
     check_broker,
+    check_display_as_agents,
 )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from nuketown_approval.errors import ApprovalUnavailable
 from nuketown_broker.channels.desktop import display_open_to, display_problem, find_display
+from nuketown_cli.doctor.display import try_display
 from tests.desktop_fixture import OpenDesk
 from tests.desktop_questions import question
 from tests.x_server import XServer, send_to_server, xhost_entry
@@ -209,4 +210,9 @@ def test_doctor_tries_the_display_as_another_user(
     open_to_all = x_servers(locked=False)
     variables = {"DISPLAY": open_to_all.display, "XAUTHORITY": str(open_to_all.authority)}
     sentence = display_open_to(nobody, type(display)(open_to_all.display, variables))
+    (good,) = try_display(["nobody"], locked.environment(tmp_path))
+    assert good.level == "ok"
+    (finding,) = try_display(["nobody", "no-such-account"], variables)
+    assert finding.level == "bad"
+    assert "nobody can open display" in finding.text
     assert sentence == (f"nobody can open display {open_to_all.display} and press buttons there.")

@@ -81,6 +81,11 @@ def check_display(display: Display) -> None:
         _check_x(display)
 
 
+def displays_named(environment: Mapping[str, str]) -> list[Display]:
+    """Displays that an environment names, checked in no way: to be tried as somebody else."""
+    return list(_candidates(environment, environment))
+
+
 def _candidates(variables: Mapping[str, str], own: Mapping[str, str]) -> Iterator[Display]:
     """Displays that the variables name: Wayland first, where X clients can't press buttons."""
     runtime = variables.get("XDG_RUNTIME_DIR") or own.get("XDG_RUNTIME_DIR")
