@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from nuketown_cli.agents import Agent, connect, one_agent
 from nuketown_cli.errors import UsageError
 from nuketown_cli.follow import Follower
 from nuketown_cli.options import AgentOption, JsonOption, complete_projects, directories_of
 from nuketown_cli.output import Output, task_line, task_object
+from nuketown_cli.reach import Agent, connect, one_agent
 from nuketown_daemon.task import Mode, Task, TaskState
 
 _INTERRUPTED = 130

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from nuketown_cli.agents import one_agent
 from nuketown_cli.options import (
     AgentOption,
     JsonOption,
@@ -14,6 +13,7 @@ from nuketown_cli.options import (
     directories_of,
 )
 from nuketown_cli.output import Output, task_line, task_object
+from nuketown_cli.reach import one_agent
 
 
 def cancel(

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nuketown_cli.agents import Agent, connect
 from nuketown_cli.errors import CommandError, UnreachableError
 from nuketown_cli.output import Output, state_style, task_object
+from nuketown_cli.reach import Agent, connect
 from nuketown_cli.safe_text import safe_text
 from nuketown_cli.watch import event_object
 from nuketown_daemon.events import Event

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from nuketown_cli.agents import reach_agents
 from nuketown_cli.errors import CommandError, RefusedError
 from nuketown_cli.options import AgentOption, JsonOption, directories_of
 from nuketown_cli.output import Output
+from nuketown_cli.reach import reach_agents
 from nuketown_cli.safe_text import safe_text
 from nuketown_daemon.control.contract import Status
 

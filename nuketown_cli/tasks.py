@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from nuketown_cli.agents import reach_agents
 from nuketown_cli.options import AgentOption, JsonOption, directories_of
 from nuketown_cli.output import Output, state_style, task_line, task_object
+from nuketown_cli.reach import reach_agents
 
 
 def tasks(

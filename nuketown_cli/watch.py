@@ -7,10 +7,10 @@ import time
 
 import typer
 
-from nuketown_cli.agents import Agent, reach_agents
 from nuketown_cli.errors import CommandError, UnreachableError
 from nuketown_cli.options import AgentOption, JsonOption, directories_of
 from nuketown_cli.output import Output, state_style
+from nuketown_cli.reach import Agent, reach_agents
 from nuketown_cli.safe_text import safe_text
 from nuketown_daemon.events import Event
 

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 
-from nuketown_cli.agents import connect
 from nuketown_cli.discovery import AgentSocket, find_sockets
 from nuketown_cli.doctor.finding import Finding, Subject, bad, ok, warn
 from nuketown_cli.errors import CommandError, ImpostorError, RefusedError, UnreachableError
+from nuketown_cli.reach import connect
 from nuketown_cli.safe_text import safe_text
 from nuketown_daemon import __version__
 from nuketown_daemon.control.contract import Status
