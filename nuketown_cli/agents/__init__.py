@@ -1,0 +1,1 @@
+"""``nuketown agents``: definitions of agents written once, for every tool they run in."""
