@@ -1,0 +1,6 @@
+# nuketown.*: options and what they generate, one concern a file.
+{
+  imports = [
+    ./options
+  ];
+}

@@ -1,0 +1,13 @@
+{
+  imports = [
+    ./agents.nix
+    ./broker.nix
+    ./cloud.nix
+    ./ephemeral.nix
+    ./persistence.nix
+    ./roster.nix
+    ./secrets.nix
+    ./town.nix
+    ./xmpp.nix
+  ];
+}
