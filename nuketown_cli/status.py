@@ -29,7 +29,8 @@ def status(context: typer.Context, *, agent: AgentOption = None, json: JsonOptio
         _show_table(output, rows)
     else:
         for name, row in rows:
-            output.line(f"{name}  {_state(row)}  {_details(row)}")
+            model = f"{_model(row)}  " if row.model else ""
+            output.line(f"{name}  {model}{_state(row)}  {_details(row)}")
     for label, error in roster.unreached:
         if isinstance(error, RefusedError):
             continue  # it works for somebody else
@@ -43,6 +44,10 @@ def _state(row: Status) -> str:
     return safe_text(row.status, one_line=True)
 
 
+def _model(row: Status) -> str:
+    return safe_text(row.model or "", one_line=True)
+
+
 def _details(row: Status) -> str:
     online = "online" if row.connected else "offline" if row.jid else "no XMPP account"
     return f"({online}, {row.queued} queued, ${row.cost_today_usd:.2f} today)"
@@ -53,13 +58,14 @@ def _show_table(output: Output, rows: list[tuple[str, Status]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("agent", "role", "state", "queued", "today", "XMPP"):
+    for title in ("agent", "role", "model", "state", "queued", "today", "XMPP"):
         table.add_column(title)
     colours = {"chat": "green", "dnd": "cyan", "away": "yellow"}
     for name, row in rows:
         table.add_row(
             Text(name, style="bold"),
             Text(safe_text(row.role, one_line=True)),
+            Text(_model(row)),
             Text(_state(row), style=colours.get(row.show, "")),
             Text(str(row.queued)),
             Text(f"${row.cost_today_usd:.2f}"),

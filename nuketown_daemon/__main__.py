@@ -25,8 +25,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--check-config", action="store_true", help="print what it would do, and exit"
     )
+    parser.add_argument(
+        "--without-secrets",
+        action="store_true",
+        help="with --check-config: for builds, where no secret and no socket is yet",
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.without_secrets and not arguments.check_config:
+        parser.error("--without-secrets goes with --check-config")
+    return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Only for this is the reader of every secret and program needed.
             from nuketown_daemon.check_config import describe  # noqa: PLC0415
 
-            sys.stdout.write(describe(configuration) + "\n")
+            text = describe(configuration, with_secrets=not arguments.without_secrets)
+            sys.stdout.write(text + "\n")
             return 0
         return _run(configuration)
     except NuketownError as exc:

@@ -134,6 +134,7 @@ class Application:
         return Status(
             agent=identity.name,
             role=identity.role,
+            model=identity.model,
             jid=self._configuration.xmpp.jid if self._configuration.xmpp else None,
             connected=self.connection is not None and self.connection.connected,
             problem=self.connection.problem if self.connection else None,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -62,6 +64,51 @@ class Description(BaseModel):
     text: str = ""
 
 
+def _api_url(value: str) -> str:
+    url = urlsplit(value.rstrip("/"))
+    if url.scheme not in ("https", "http") or not url.hostname or url.query or url.fragment:
+        raise ValueError("must be an address such as https://github.example.org/api/v3")
+    if "@" in url.netloc:
+        raise ValueError("must hold no user or token: the token has a file of its own")
+    if not all(c.isalnum() or c in ".-:" for c in url.hostname) or url.hostname.startswith("-"):
+        raise ValueError("has a host name with a character that none can have")
+    if url.scheme == "http" and not _is_loopback(url.hostname):
+        raise ValueError("must begin with https: the token would cross the network in the clear")
+    return url.geturl()
+
+
+def _key_title(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise ValueError("must be one line without spaces around it or control characters")
+    return value
+
+
+class GitHub(BaseModel):
+    """``[github]`` of identity.toml: where the agent registers the keys that it makes itself."""
+
+    model_config = _STRICT
+    api_url: Annotated[str, AfterValidator(_api_url)] = "https://api.github.com"
+    """GitHub Enterprise Server: ``https://HOST/api/v3``."""
+    key_title: Annotated[
+        str | None,
+        Field(min_length=4, max_length=200),
+        AfterValidator(lambda v: v and _key_title(v)),
+    ] = None
+    """None: ``nuketown <agent>@<host>``. Stale keys are known by it: one per agent and machine."""
+    token_file: AbsolutePath | None = None
+    """None: ``<name>/github-pat`` where a secrets backend puts it."""
+    signing: Literal["gpg", "ssh"] = "gpg"
+    """What signs commits: a GPG key of its own, or the SSH key."""
+
+    @property
+    def host(self) -> str:
+        """The host that git speaks to, from ``api_url``."""
+        host = urlsplit(self.api_url).hostname
+        assert host is not None
+        # api.github.com, api.SUBDOMAIN.ghe.com; Enterprise Server has its API below the same host.
+        return host.removeprefix("api.") if host.endswith((".github.com", ".ghe.com")) else host
+
+
 class Identity(BaseModel):
     """identity.toml: who the agent is (design §6, ``mkIdentity``)."""
 
@@ -72,8 +119,23 @@ class Identity(BaseModel):
     domain: str = ""
     home: AbsolutePath = Field(default_factory=Path.home)
     uid: int | None = None
+    model: Literal["workstation", "device", "cloud"] | None = None
+    """How it is deployed, as Nix inferred it (design §6)."""
     description: Description = Description()
     cloud: dict[str, Any] | None = None
+    github: GitHub | None = None
+
+    @property
+    def key_title(self) -> str:
+        """Title of this agent's keys of this machine at GitHub.
+
+        A pod's host name changes with every start; a cloud agent is one per namespace instead.
+        """
+        if self.github is not None and self.github.key_title:
+            return self.github.key_title
+        parts = [str((self.cloud or {}).get(key) or "") for key in ("provider", "namespace")]
+        place = "/".join(part for part in parts if part) or socket.gethostname()
+        return f"nuketown {self.name}@{place}"
 
 
 class Xmpp(BaseModel):
@@ -231,14 +293,35 @@ class Configuration(BaseSettings):
         assert self.xmpp is not None
         if self.xmpp.password_file:
             return self.xmpp.password_file
-        candidates = _secret_candidates(f"{self.identity.name}/email-password")
-        for candidate in candidates:
-            if candidate.exists():
-                return candidate
-        raise ConfigError(
-            "xmpp.toml: password_file is not set and none of "
-            f"{', '.join(map(str, candidates))} exists: name the file with the XMPP password."
+        return _find_secret(
+            f"{self.identity.name}/email-password",
+            key="xmpp.toml: password_file",
+            what="the XMPP password",
         )
+
+    @property
+    def token_file(self) -> Path:
+        """File with the GitHub token: the one named, else where a secrets backend puts it.
+
+        :raises ConfigError: none named and none found
+        """
+        assert self.identity.github is not None
+        return self.identity.github.token_file or _find_secret(
+            f"{self.identity.name}/github-pat",
+            key="identity.toml: github.token_file",
+            what="the GitHub token",
+        )
+
+
+def _find_secret(secret: str, *, key: str, what: str) -> Path:
+    candidates = _secret_candidates(secret)
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    raise ConfigError(
+        f"{key} is not set and none of {', '.join(map(str, candidates))} exists: "
+        f"name the file with {what}."
+    )
 
 
 def _secret_candidates(secret: str) -> list[Path]:
@@ -333,6 +416,7 @@ __all__ = [
     "Budget",
     "Configuration",
     "Daemon",
+    "GitHub",
     "Identity",
     "Repo",
     "SessionSettings",

@@ -106,6 +106,7 @@ class MemoryControl:
         return Status(
             agent=self.agent,
             role="software",
+            model="workstation",
             jid=f"{self.agent}@example.org",
             connected=True,
             show="dnd" if current else "chat",

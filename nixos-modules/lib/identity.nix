@@ -48,7 +48,7 @@
   */
   identityToml = identity:
     {
-      inherit (identity) name role email home uid;
+      inherit (identity) name role email home uid model;
       domain =
         if identity.domain == null
         then ""

@@ -19,6 +19,8 @@ class Status(BaseModel):
 
     agent: str
     role: str
+    model: str | None = None
+    """How it is deployed: workstation, device or cloud, where identity.toml says."""
     jid: str | None
     connected: bool
     """On XMPP right now."""

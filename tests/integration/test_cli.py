@@ -216,10 +216,13 @@ def test_a_daemon_that_restarts_is_waited_for(town):
 
 
 def test_status_tasks_and_cancel(town, ada):
-    assert town.run("status").stdout == "ada  Ready  (online, 0 queued, $0.00 today)\n"
+    assert town.run("status").stdout == (
+        "ada  workstation  Ready  (online, 0 queued, $0.00 today)\n"
+    )
     town.run("ask", "-W", "-p", "hello", "wait one")
     (status,) = town.json("status")
     assert status["agent"] == "ada"
+    assert status["model"] == "workstation"
     assert status["status"] == "Working: wait one"
     assert status["current"]["id"] == 1
     assert town.run("tasks", "-n", "5").stdout == "ada  1  running  hello: wait one\n"

@@ -21,7 +21,8 @@ def directory(tmp_path: Path) -> Path:
     path.mkdir()
     (path / "identity.toml").write_text(
         'name = "ada"\nrole = "software"\nemail = "ada@6bit.com"\ndomain = "6bit.com"\n'
-        'home = "/agents/ada"\nuid = 1100\n[description]\ntext = "Works with josh."\n'
+        'home = "/agents/ada"\nuid = 1100\nmodel = "device"\n'
+        '[description]\ntext = "Works with josh."\n'
     )
     return path
 
@@ -48,6 +49,7 @@ def test_the_files_of_the_seed(directory: Path) -> None:
     )
     configuration = load(directory)
     assert configuration.identity.description.text == "Works with josh."
+    assert configuration.identity.model == "device"
     assert configuration.xmpp is not None
     assert configuration.xmpp.owners == ("josh@6bit.com",)
     assert configuration.repos["nuketown"].branch == "main"
@@ -72,6 +74,7 @@ def test_defaults_need_only_a_name(directory: Path) -> None:
         ("daemon.toml", "[budget]\nper_day = 3\n", "budget.per_day", "no such key"),
         ("daemon.toml", "cli_path = 'claude'\n", "cli_path", "absolute path"),
         ("identity.toml", 'name = "Ada Lovelace"\n', "name", "pattern"),
+        ("identity.toml", 'name = "ada"\nmodel = "toaster"\n', "model", "'workstation'"),
         ("identity.toml", "role = 'x'\n", "name", "required"),
         ("xmpp.toml", 'jid = "ada"\n', "jid", "bare JID"),
         ("xmpp.toml", 'jid = "ada@x.org/phone"\n', "jid", "bare JID"),
@@ -166,6 +169,21 @@ def test_check_config_prints_what_it_would_do(directory: Path, tmp_path: Path) -
     for fact in ("ada (software)", "ada@6bit.com", "josh@6bit.com", "claude-haiku", "daemon.sock"):
         assert fact in ran.stdout
     assert "hunter2" not in ran.stdout + ran.stderr
+
+
+def test_a_build_checks_without_secrets(directory: Path) -> None:
+    """No secret exists there, and no runtime directory."""
+    (directory / "xmpp.toml").write_text('jid = "ada@6bit.com"\nowners = ["josh@6bit.com"]\n')
+    (directory / "daemon.toml").write_text('api_key_file = "/run/secrets/ada/key"\n')
+    assert _daemon(directory, "--check-config").returncode == 78
+    ran = _daemon(directory, "--check-config", "--without-secrets")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "api key: from /run/secrets/ada/key" in ran.stdout
+    (directory / "daemon.toml").write_text("mood = 1\n")
+    ran = _daemon(directory, "--check-config", "--without-secrets")
+    assert ran.returncode == 78
+    assert "daemon.toml: mood" in ran.stderr
+    assert _daemon(directory, "--without-secrets").returncode == 2
 
 
 def test_a_bad_configuration_exits_with_78_and_a_sentence(directory: Path) -> None:
