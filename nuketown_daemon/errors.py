@@ -39,3 +39,7 @@ class SessionError(NuketownError):
 
 class BudgetError(NuketownError):
     """Starting the task would exceed a budget."""
+
+
+class IdentityError(NuketownError):
+    """The agent's keys can't be made, registered, or put to use."""
