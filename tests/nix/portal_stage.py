@@ -12,7 +12,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -43,7 +43,9 @@ if [[ -e $STAGE/down ]]; then echo "nuketown: ada: the daemon does not run." >&2
 project=
 while [[ $# -gt 0 ]]; do [[ $1 != --project ]] || project=$2; shift; done
 task() { printf '{"agent":"ada","%s":{"id":1,"state":"%s"%s}}\\n' "$1" "$2" "${3-}"; }
-event() { printf '{"agent":"ada","event":{"kind":"%s","text":"%s","task":{"id":1,"state":"%s"}}}\\n' "$@"; }
+event() {
+    printf '{"agent":"ada","event":{"kind":"%s","text":"%s","task":{"id":1,"state":"%s"}}}\\n' "$@"
+}
 task task queued
 event task 'cloning \\u001b[2J it' preparing
 if [[ -e $STAGE/fail ]]; then
@@ -66,6 +68,22 @@ cat >"$STAGE/offered"
 [[ -e $STAGE/choice ]] || exit 130
 grep -m 1 -- "^$(cat "$STAGE/choice")" "$STAGE/offered"
 """
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def program_text(script: str, values: Mapping[str, str | Sequence[str]]) -> str:
+    """A program as writeShellApplication makes it: the values, then the file's text."""
+    lines = [
+        f"{key}={shlex.quote(value)}; export {key}"
+        if isinstance(value, str)
+        else f"{key}=({shlex.join(value)})"
+        for key, value in values.items()
+    ]
+    text = (SCRIPTS / f"{script}.sh").read_text()
+    return "\n".join(["#!/usr/bin/env bash", "set -euo pipefail", *lines, text])
 
 
 class Stage:
@@ -124,17 +142,8 @@ class Stage:
         self.built("portal", "portal", {"NUKETOWN_AGENTS": ["ada"]})
 
     def built(self, script: str, name: str, values: Mapping[str, str | Sequence[str]]) -> Path:
-        """A program as writeShellApplication makes it: values, then the file's text."""
-        lines = [
-            f"{key}={shlex.quote(value)}; export {key}"
-            if isinstance(value, str)
-            else f"{key}=({shlex.join(value)})"
-            for key, value in values.items()
-        ]
-        text = (SCRIPTS / f"{script}.sh").read_text()
-        return self.program(
-            name, "\n".join(["#!/usr/bin/env bash", "set -euo pipefail", *lines, text])
-        )
+        """Put one of the portal's programs into PATH."""
+        return self.program(name, program_text(script, values))
 
     def tmux(self, *words: str, server: str = "default", check: bool = True) -> str:
         """Ask one of the stage's tmux servers."""
@@ -190,9 +199,8 @@ class Stage:
             [shlex.split(line) for line in path.read_text().splitlines()] if path.exists() else []
         )
 
-    def wait(self, condition: object, timeout_s: float = 10.0) -> None:
+    def wait(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
         """Wait until a function is true."""
-        assert callable(condition)
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, self.screen()

@@ -21,12 +21,12 @@ def stage(short_tmp: Path) -> Iterator[Stage]:
     there.end()
 
 
-def _mode(inside: bool) -> str:
-    return "inside tmux" if inside else "outside"
+either = pytest.mark.parametrize("where", ["inside tmux", "outside"])
 
 
-@pytest.mark.parametrize("inside", [True, False], ids=_mode)
-def test_side_by_side(stage: Stage, inside: bool) -> None:
+@either
+def test_side_by_side(stage: Stage, where: str) -> None:
+    inside = where == "inside tmux"
     stage.terminal("portal-ada", "hello", inside=inside)
     stage.wait(lambda: "agent-is-here" in stage.screen())
     window = "=work:hello" if inside else "=ada-hello:hello"
@@ -62,8 +62,9 @@ def test_a_session_that_runs_is_joined_without_a_task(stage: Stage) -> None:
     assert stage.said("nuketown") == []
 
 
-@pytest.mark.parametrize("inside", [True, False], ids=_mode)
-def test_a_second_portal_is_the_first_one(stage: Stage, inside: bool) -> None:
+@either
+def test_a_second_portal_is_the_first_one(stage: Stage, where: str) -> None:
+    inside = where == "inside tmux"
     stage.terminal("portal-ada", "hello", inside=inside)
     stage.wait(lambda: "agent-is-here" in stage.screen())
     if inside:
