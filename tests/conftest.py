@@ -54,10 +54,18 @@ def _systemd() -> str | None:
     return unusable()
 
 
+_NIX_TREES = (
+    "nixpkgs", "home-manager", "sops-nix", "agenix", "impermanence", "preservation",
+)  # fmt: skip
+
+
 def _nix() -> str | None:
     if lacking := _lacks("nix-instantiate"):
         return lacking
-    return None if _works("nix-instantiate", "--find-file", "nixpkgs") else "no <nixpkgs>"
+    missing = [
+        f"<{tree}>" for tree in _NIX_TREES if not _works("nix-instantiate", "--find-file", tree)
+    ]
+    return f"no {', '.join(missing)} in NIX_PATH" if missing else None
 
 
 def _desktop() -> str | None:
@@ -86,6 +94,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "cluster": _cluster,
 }
 _not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
+_of_nix = pytest.StashKey[set[str]]()
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: only groups that were asked for are named
@@ -110,11 +119,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("attack"):
             # A race that an attacker wins once is one too many: no second try for these.
             item.add_marker(pytest.mark.flaky(reruns=0))
+    config.stash[_of_nix] = {item.nodeid for item in kept if item.get_closest_marker("nix")}
     config.stash[_not_run] = {group: (missing[group], n) for group, n in counts.items()}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line per group that did not run."""
+    """How many Nix checks ran; one line per group that did not run."""
+    ran = {
+        report.nodeid
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+    } & terminalreporter.config.stash.get(_of_nix, set())
+    if ran:
+        terminalreporter.write_line(
+            f"nix: {len(ran)} test ran" if len(ran) == 1 else f"nix: {len(ran)} tests ran"
+        )
     for group, (reason, count) in sorted(terminalreporter.config.stash.get(_not_run, {}).items()):
         tests = "1 test" if count == 1 else f"{count} tests"
         terminalreporter.write_line(f"not run: {group} ({reason}), {tests}", yellow=True)
