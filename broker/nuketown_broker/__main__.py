@@ -26,7 +26,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--check-config", action="store_true", help="print what it would do, and exit"
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--without-secrets",
+        action="store_true",
+        help="with --check-config: for builds, where neither secrets nor commands are yet",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.without_secrets and not arguments.check_config:
+        parser.error("--without-secrets goes with --check-config")
+    return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.check_config:
             from nuketown_broker.check_config import describe  # noqa: PLC0415  (rarely needed)
 
-            sys.stdout.write(describe(configuration) + "\n")
+            text = describe(configuration, with_secrets=not arguments.without_secrets)
+            sys.stdout.write(text + "\n")
             return 0
         return _run(configuration, file)
     except ApprovalError as exc:

@@ -9,13 +9,15 @@ from nuketown_broker.policy.patterns import Pattern
 from nuketown_broker.policy.sensitive import command_warnings
 
 
-def describe(configuration: Configuration) -> str:
+def describe(configuration: Configuration, *, with_secrets: bool = True) -> str:
     """Say what the broker would do; every secret file is opened, none is shown.
 
+    :param with_secrets: False: look at the configuration alone. A build has neither the secrets
+        nor the commands of the machine that it is for.
     :raises ApprovalConfigError: a secret file can't be used
     """
     for key in ("password_file", "human_password_file", "signing_key_file"):
-        if path := getattr(configuration, key):
+        if with_secrets and (path := getattr(configuration, key)):
             read_secret(path, key=f"broker.toml: {key}")
     users = ", ".join(configuration.answering_users)
     own = "the broker's own user" if configuration.role == "workstation" else ""
@@ -28,7 +30,7 @@ def describe(configuration: Configuration) -> str:
         _signature_line(configuration),
     ]
     for name, agent in sorted(configuration.agents.items()):
-        lines += _agent_lines(name, agent, configuration)
+        lines += _agent_lines(name, agent, configuration, commands_are_here=with_secrets)
     if not configuration.agents:
         lines.append("warning: there are no [agents]: nobody may ask for anything.")
     return "\n".join(lines)
@@ -62,7 +64,9 @@ def _signature_line(configuration: Configuration) -> str:
     return "signatures: none; the chat server's operator could approve"
 
 
-def _agent_lines(name: str, agent: Agent, configuration: Configuration) -> list[str]:
+def _agent_lines(
+    name: str, agent: Agent, configuration: Configuration, *, commands_are_here: bool
+) -> list[str]:
     where = f"uid {agent.uid}" if agent.uid is not None else f"at {agent.broker_jid or 'no device'}"
     lines = [
         f"agent {name} ({agent.role}), {where}: may ask for {', '.join(agent.kinds) or 'nothing'}"
@@ -70,7 +74,12 @@ def _agent_lines(name: str, agent: Agent, configuration: Configuration) -> list[
     ]
     for pattern in agent.pre_approved_patterns:
         lines.append(f"  unasked: {pattern.text}")
-        lines += [f"  warning: {text}" for text in _pattern_warnings(pattern, configuration)]
+        command = (
+            find_command(pattern.command, configuration.directories)
+            if commands_are_here
+            else pattern.command
+        )
+        lines += [f"  warning: {text}" for text in _pattern_warnings(pattern, command)]
     lines += [f"  never: {text}" for text in agent.deny]
     lines += [
         f"  auto: {rule.kind} {rule.to!r}, {rule.max_per_day} a day at most" for rule in agent.auto
@@ -82,11 +91,10 @@ def _agent_lines(name: str, agent: Agent, configuration: Configuration) -> list[
     return lines
 
 
-def _pattern_warnings(pattern: Pattern, configuration: Configuration) -> list[str]:
-    path = find_command(pattern.command, configuration.directories)
-    if path is None:
+def _pattern_warnings(pattern: Pattern, command: str | None) -> list[str]:
+    if command is None:
         return [f"{pattern.command} is nowhere on secure_path: the pattern never matches."]
-    name = path.rpartition("/")[2]
+    name = command.rpartition("/")[2]
     if "*" not in pattern.words[1:] or not command_warnings({name}, ()):
         return []
     return [f"{pattern.text!r} gives root away: {command_warnings({name}, ())[0]}."]

@@ -14,6 +14,7 @@ import tomli_w
 
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.request import Kind
+from nuketown_broker.__main__ import main
 from nuketown_broker.accounts_check import bare_jid
 from nuketown_broker.check_config import describe
 from nuketown_broker.configuration import Configuration, default_file, load
@@ -281,6 +282,21 @@ def test_check_config_says_what_it_would_do(write: Write, tmp_path: Path) -> Non
     ):  # fmt: skip
         assert fact in text
     assert "hunter2" not in text
+
+
+def test_a_build_checks_without_secrets(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    patterns = ["bash *", "no-such-command *"]
+    path = str(write(_with(DEVICE, {"agents.liver.pre_approved": patterns})))
+    assert main(["--config", path, "--check-config"]) == 78
+    assert "/etc/nuketown/broker-password can't be read" in capsys.readouterr().err
+    assert main(["--config", path, "--check-config", "--without-secrets"]) == 0
+    text = capsys.readouterr().out
+    assert "'bash *' gives root away" in text
+    assert "nowhere" not in text
+    wrong = str(write(_with(DEVICE, {"approvers": ["liver@6bit.com"]})))
+    assert main(["--config", wrong, "--check-config", "--without-secrets"]) == 78
+    with pytest.raises(SystemExit):
+        main(["--config", path, "--without-secrets"])
 
 
 def test_jids_are_compared_as_servers_compare_them() -> None:
