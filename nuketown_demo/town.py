@@ -33,6 +33,7 @@ _INHERITED = (
     "PATH", "LANG", "LC_ALL", "TZ", "TERM", "VIRTUAL_ENV",
     "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
     "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
+    "NUKETOWN_DAEMON__CLI_PATH",  # on NixOS the bundled one does not run, and ./dev sets this
 )  # fmt: skip
 """What the agent's processes get of this environment; no key, no socket, no bus of the caller."""
 
