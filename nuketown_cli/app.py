@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nuketown_cli.agents.command import agents_app
 from nuketown_cli.approvals import approvals_app, approve, deny, grants, revoke
 from nuketown_cli.ask import AskCommand, ask
 from nuketown_cli.audit import audit_app
@@ -48,3 +49,4 @@ for command in (status, tasks, watch, cancel, approve, deny, grants, revoke, doc
 app.add_typer(policy, name="policy")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(audit_app, name="audit")
+app.add_typer(agents_app, name="agents")

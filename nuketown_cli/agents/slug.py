@@ -6,10 +6,14 @@ import re
 import unicodedata
 
 _ROLE = re.compile(r"\s*\([^()]*\)\s*$")
-# Letters that Unicode does not take apart into a Latin letter and a mark.
+# Letters that Unicode does not take apart, or that people take apart in another way; as
+# nixos-modules/lib/agents/slug.nix has them.
 _LATIN = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ı": "i"}
-)
+    {
+        "ä": "ae", "æ": "ae", "ö": "oe", "ø": "oe", "œ": "oe", "ü": "ue", "ß": "ss", "þ": "th",
+        "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ŀ": "l", "ł": "l", "ŋ": "n", "ŧ": "t",
+    }
+)  # fmt: skip
 _LONGEST = 64
 
 
@@ -17,9 +21,10 @@ def slug(name: str) -> str:
     """The name in kebab-case; empty where no letter of it is Latin.
 
     >>> slug("Ünïcode Ägent №2")
-    'unicode-agent-no2'
+    'uenicode-aegent-no2'
     """
-    plain = unicodedata.normalize("NFKD", name.casefold()).translate(_LATIN).casefold()
+    composed = unicodedata.normalize("NFC", name.lower()).translate(_LATIN)
+    plain = unicodedata.normalize("NFKD", composed).lower()
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST].rstrip("-")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,29 @@ def toml_of(definition: Definition) -> str:
     return tomli_w.dumps({**ordered, **values}, multiline_strings=readable)
 
 
-def write_agent(agent: Agent, roster: Path, *, replace: bool = False) -> Path:
+def refuse_existing(agents: Iterable[Agent], roster: Path) -> None:
+    """Before anything is written.
+
+    :raises CommandError: one of them is there already
+    """
+    for agent in agents:
+        for name in (TOML, PROMPT):
+            path = roster / agent.definition.name / name
+            if path.exists():
+                raise CommandError(f"{path} is there already: --replace writes it anew.")
+
+
+def write_agent(agent: Agent, roster: Path) -> Path:
     """Write one agent below a directory.
 
-    :param replace: overwrite one that is there
     :return: its directory
-    :raises CommandError: it is there, or can't be written
+    :raises CommandError: it can't be written
     """
     directory = roster / agent.definition.name
     files = {
         directory / TOML: toml_of(agent.definition).encode(),
         directory / PROMPT: agent.prompt.encode(),
     }
-    present = [path for path in files if path.exists()]
-    if present and not replace:
-        raise CommandError(f"{present[0]} is there already: --replace writes it anew.")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
