@@ -7,6 +7,7 @@
     ./persistence.nix
     ./roster.nix
     ./secrets.nix
+    ./sudo.nix
     ./town.nix
     ./xmpp.nix
   ];

@@ -9,9 +9,9 @@ in {
       default = null;
       example = "impermanence";
       description = ''
-        What mounts the directories of {option}`nuketown.agents.<name>.persist` into homes that are rolled
-        back; its module has to be imported. With null nothing is mounted, which is right where homes are
-        not rolled back.
+        What mounts the directories of {option}`nuketown.agents.<name>.persist` into the agents' homes; its
+        module has to be imported. With null nothing is mounted, which is right where homes last. With
+        {option}`nuketown.ephemeral.enable` it follows from which of them is imported.
       '';
     };
 

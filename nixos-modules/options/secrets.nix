@@ -1,7 +1,6 @@
 # Where secrets come from: nuketown.{sopsFile,secrets.*}.
 {lib, ...}: let
   inherit (lib) literalExpression mkOption types;
-  inherit (import ../lib/types.nix {inherit lib;}) runtimeFile;
 in {
   options.nuketown = {
     sopsFile = mkOption {
@@ -39,9 +38,16 @@ in {
       };
 
       directory = mkOption {
-        type = runtimeFile;
+        type = types.strMatching "(/[A-Za-z0-9._@+-]+)+";
         default = "/var/lib/nuketown-secrets";
         description = "Directory of the plain files, for the backend `files`; on this machine, not in the store.";
+      };
+
+      readers = mkOption {
+        type = types.listOf (types.attrsOf types.str);
+        internal = true;
+        readOnly = true;
+        description = "Who reads what: option, secret, owner and group.";
       };
 
       wanted = mkOption {

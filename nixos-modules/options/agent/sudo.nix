@@ -1,5 +1,10 @@
 # What it may do as root, and who is asked: sudo.*.
-{lib, ...}: let
+{
+  config,
+  lib,
+  town,
+  ...
+}: let
   inherit (lib) mkOption types;
   pattern = types.strMatching "[^[:cntrl:]]+";
 in {
@@ -36,6 +41,17 @@ in {
       default = null;
       example = 300;
       description = "Seconds that its requests wait; null: {option}`nuketown.broker.timeout`.";
+    };
+
+    shim = mkOption {
+      type = types.nullOr types.package;
+      internal = true;
+      readOnly = true;
+      default =
+        if config.sudo.enable && config.deploymentModel != "cloud"
+        then town.sudo.package
+        else null;
+      description = "Package whose {file}`bin/sudo` comes first in its PATH; null: it has no sudo.";
     };
   };
 }
