@@ -73,6 +73,8 @@
     script = name: file: final.writeShellScriptBin name ''exec ${python} ${file} "$@"'';
     yaml = script "json2yaml" ./json2yaml.py;
   in {
+    # A shell library, which nixpkgs puts together with compiled programs.
+    nix-direnv = final.writeTextDir "share/nix-direnv/direnvrc" "";
     lndir = final.writeShellScriptBin "lndir" (builtins.readFile ./lndir.sh);
     remarshal = yaml;
     remarshal_0_17 = yaml;

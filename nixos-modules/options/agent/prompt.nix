@@ -1,11 +1,15 @@
 # What its prompt says beside what follows from the other options: prompt.*.
 {
+  config,
   lib,
   name,
+  town,
+  host,
   ...
 }: let
   inherit (lib) literalExpression mkOption types;
   inherit (import ../../lib/types.nix {inherit lib;}) line;
+  inherit (import ../../lib/prompt.nix {inherit lib;}) promptOf;
   section = types.submodule {
     options = {
       title = mkOption {
@@ -72,6 +76,10 @@ in {
       type = types.str;
       internal = true;
       readOnly = true;
+      default = promptOf {
+        inherit town host;
+        agent = config;
+      };
       description = "The whole prompt.";
     };
   };

@@ -1,0 +1,24 @@
+# Words put together. Sentences may be written over several lines, and come out as one: a prompt is read by a
+# model and shown by programs that wrap by themselves.
+{lib}: let
+  inherit (import ../front-matter.nix {inherit lib;}) oneLine;
+  notEmpty = builtins.filter (part: part != "");
+in rec {
+  # flow :: string | [string] -> string; sentences as one line, empty ones left out.
+  flow = sentences: lib.concatStringsSep " " (notEmpty (map oneLine (lib.toList sentences)));
+
+  # paragraphs :: [string] -> string; as they are, empty ones left out.
+  paragraphs = parts: lib.concatStringsSep "\n\n" (notEmpty (map lib.trim parts));
+
+  # bullets :: [string | [string]] -> string; each flows, empty ones left out.
+  bullets = points: lib.concatMapStringsSep "\n" (point: "- ${point}") (notEmpty (map flow points));
+
+  # codes :: [string] -> string; codes ["a" "b"] => "`a`, `b`"
+  codes = lib.concatMapStringsSep ", " (word: "`${word}`");
+
+  # series :: string -> [string] -> string; series "and" ["a" "b" "c"] => "a, b and c"
+  series = conjunction: words:
+    if builtins.length words < 2
+    then lib.concatStrings words
+    else "${lib.concatStringsSep ", " (lib.init words)} ${conjunction} ${lib.last words}";
+}
