@@ -52,7 +52,7 @@ def command(
 
 def _program(configuration: Configuration) -> list[str]:
     words = list(configuration.daemon.session.command)
-    if configuration.daemon.cli_path:
+    if configuration.daemon.cli_path and words[0] == "claude":
         return [str(configuration.daemon.cli_path), *words[1:]]
     # The server that runs it may have another PATH.
     found = shutil.which(words[0])

@@ -10,7 +10,9 @@ import uuid
 
 import pytest
 
+from nuketown_daemon.configuration import Configuration, Daemon, Identity, SessionSettings
 from nuketown_daemon.errors import SessionError
+from nuketown_daemon.session import claude_code
 from nuketown_daemon.session.harness_settings import session_directory, write_settings
 from nuketown_daemon.session.leftovers import SESSION_VARIABLE, end_leftovers
 from nuketown_daemon.session.recovery import read_record
@@ -30,6 +32,24 @@ def test_settings_tell_how_to_get_the_key(tmp_path):
     assert "secret" not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("words", "program"),
+    [
+        (("claude", "--verbose"), ["/opt/claude", "--verbose"]),
+        (("/bin/sh", "--verbose"), ["/bin/sh", "--verbose"]),
+    ],
+)
+def test_claude_in_a_command_stands_for_cli_path(words, program, tmp_path):
+    configuration = Configuration(
+        identity=Identity(name="ada"),
+        daemon=Daemon(cli_path="/opt/claude", session=SessionSettings(command=words)),
+    )
+    vector = claude_code.command(
+        configuration, settings=tmp_path, session_id="x", resume=False, prompt="hello"
+    )
+    assert vector[:2] == program
 
 
 def test_settings_without_a_key_say_nothing(tmp_path):
