@@ -5,7 +5,7 @@
 
 # program=Debian package=Nix attribute
 declare -A needs=(
-    [test]="git=git=git tmux=tmux=tmux openssl=openssl=openssl gpg=gnupg=gnupg ssh=openssh-client=openssh faketime=faketime=libfaketime"
+    [test]="git=git=git tmux=tmux=tmux openssl=openssl=openssl gpg=gnupg=gnupg ssh=openssh-client=openssh faketime=faketime=libfaketime jq=jq=jq"
     [demo]="git=git=git tmux=tmux=tmux"
     [bench]="git=git=git tmux=tmux=tmux"
     [lint]="git=git=git shellcheck=shellcheck=shellcheck luacheck=lua-check=luaPackages.luacheck"
@@ -13,7 +13,7 @@ declare -A needs=(
 # For groups of tests that end in a "not run" line without them; root gets them as well.
 # So do the demo's and the figures' containers, which only root can have.
 container="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=-"
-groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=-"
+groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=- mkfs.btrfs=btrfs-progs=-"
 
 # Installs what the command given needs and this machine lacks.
 want_programs() {

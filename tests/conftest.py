@@ -72,6 +72,15 @@ def _desktop() -> str | None:
     return _lacks("Xvfb", "zenity", "xdotool")
 
 
+def _btrfs() -> str | None:
+    if os.geteuid() != 0:
+        return "not root"
+    if lacking := _lacks("mkfs.btrfs", "losetup", "unshare"):
+        return lacking
+    known = [line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()]
+    return None if "btrfs" in known or _works("modprobe", "btrfs") else "this kernel has no btrfs"
+
+
 def _cluster() -> str | None:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if not assets:
@@ -90,6 +99,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "systemd": _systemd,
     "prosody13": prosody13.unusable,
     "nix": _nix,
+    "btrfs": _btrfs,
     "desktop": _desktop,
     "cluster": _cluster,
 }
