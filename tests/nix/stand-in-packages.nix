@@ -90,7 +90,7 @@
 in
   import <nixpkgs> {
     config.allowUnfreePredicate = import ./unfree.nix;
-    overlays = [programs generators ours] ++ overlays;
+    overlays = [programs generators (import ../../packages/overlay.nix) ours] ++ overlays;
     # Its last stage compiles xz. With native tools, nixpkgs' wrapper of GCC would not evaluate.
     stdenvStages = args:
       args.lib.take 2 (import <nixpkgs/pkgs/stdenv/native> (removeAttrs args ["crossOverlays"]))

@@ -1,0 +1,75 @@
+# The daemon, the broker and the command `nuketown`, from the project's own pyproject.toml.
+{
+  lib,
+  stdenv,
+  git,
+  installShellFiles,
+  makeWrapper,
+  python3Packages,
+  tmux,
+}: let
+  project = import ./project.nix {inherit lib;};
+  fs = lib.fileset;
+in
+  python3Packages.buildPythonApplication {
+    pname = "nuketown";
+    inherit (project) version;
+    pyproject = true;
+
+    src = fs.toSource {
+      root = ../.;
+      fileset = fs.unions [
+        ../LICENSE
+        ../README.md
+        ../broker/nuketown_approval
+        ../broker/nuketown_broker
+        ../nuketown_cli
+        ../nuketown_daemon
+        ../nuketown_demo
+        ../pyproject.toml
+      ];
+    };
+
+    build-system = [python3Packages.setuptools];
+    dependencies = lib.attrVals project.dependencies python3Packages;
+    # The lower bounds are the newest releases, nixpkgs is some weeks behind; the unit tests pass
+    # with its versions.
+    pythonRelaxDeps = true;
+
+    nativeBuildInputs = [
+      installShellFiles
+      makeWrapper
+    ];
+
+    # nixpkgs' wrapper would put this Python first in PATH, also for all that an agent runs in its
+    # sessions. The programs find their own modules without it; git and tmux are those of the PATH
+    # and ours where it has none.
+    dontWrapPythonPrograms = true;
+    # The modules, for `nuketown agents render`, come last: nothing is to be mended in them.
+    postFixup =
+      ''
+        buildPythonPath "$out ''${pythonPath[*]}"
+        for program in $out/bin/*; do
+          sed -i '1 s/$/ -I/' "$program"
+          patchPythonScript "$program"
+          wrapProgram "$program" --suffix PATH : ${lib.makeBinPath [git tmux]}
+        done
+        mkdir -p $out/share/nuketown
+        cp -r ${../nixos-modules} $out/share/nuketown/nixos-modules
+      ''
+      + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+        installShellCompletion --cmd nuketown \
+          --bash <(_NUKETOWN_COMPLETE=source_bash $out/bin/nuketown) \
+          --fish <(_NUKETOWN_COMPLETE=source_fish $out/bin/nuketown) \
+          --zsh <(_NUKETOWN_COMPLETE=source_zsh $out/bin/nuketown)
+      '';
+
+    pythonImportsCheck = project.modules;
+
+    meta =
+      project.meta
+      // {
+        inherit (project) description;
+        mainProgram = "nuketown";
+      };
+  }
