@@ -84,7 +84,7 @@
       canonical = loading.loadCanonical {inherit agentsInput;};
     };
 in {
-  inherit renderForTool rendering;
+  inherit checkOverrides renderForTool rendering;
 
   # renderForX :: { pkgs, canonical, modelOverrides ? { }, … } -> derivation
   renderForOpencode = renderCanonical "opencode";
