@@ -9,6 +9,8 @@ import typer
 
 from nuketown_cli.agents.errors import Level, Problem
 from nuketown_cli.agents.importing import Form
+from nuketown_cli.agents.nix_library import Tool
+from nuketown_cli.errors import UnreachableError
 from nuketown_cli.options import JsonOption
 from nuketown_cli.output import Output
 from nuketown_cli.safe_text import safe_text
@@ -89,6 +91,103 @@ def import_(
         output.line(str(directory))
         for text in imported.left_out:
             output.note(f"{agent}: {safe_text(text, one_line=True)}")
+
+
+@agents_app.command()
+def render(
+    tool: Annotated[Tool, typer.Argument(metavar="TOOL", help="opencode, claude-code or pi.")],
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PATH]", help="An agent's directory, or one that holds some."),
+    ] = None,
+    *,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="DIR", help="Write below this project's directory."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAME=MODEL", help="The model of an agent; repeatable."),
+    ] = None,
+    primary: Annotated[
+        str | None,
+        typer.Option("--primary", metavar="NAME", help="Pi runs one agent: this one."),
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Nobody is there to be asked: deny instead.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite files that say something else.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show or write the files that a tool reads; Nix renders them."""
+    from nuketown_cli.agents import nix_library  # noqa: PLC0415
+    from nuketown_cli.agents.rendering import (  # noqa: PLC0415
+        check_primary,
+        model_overrides,
+        roster_of,
+        write_files,
+    )  # fmt: skip
+
+    output = Output(as_json=json)
+    roster, agents = roster_of(path or _usual_place())
+    check_primary(primary, agents)
+    overrides = model_overrides(model or (), agents)
+    request = nix_library.Request(tool, agents, overrides, headless, primary)
+    [rendering] = nix_library.render(roster, [request])
+    written = [] if into is None else write_files(rendering, into, replace=replace)
+    if json:
+        for name, text in rendering.files.items():
+            output.json({"path": name} | ({"text": text} if into is None else {}))
+        for warning in rendering.warnings:
+            output.json({"warning": warning})
+        return
+    for file in written:
+        output.line(str(file))
+    for name, text in rendering.files.items() if into is None else ():
+        output.line(f"==> {name} <==", "bold")
+        output.line(text)
+    for warning in rendering.warnings:
+        output.note(f"warning: {warning}")
+
+
+@agents_app.command()
+def show(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="AGENT", help="An agent's directory, or its name in agents/."),
+    ],
+    *,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="What the tools make of it without a person.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show one definition, and what each tool makes of its permissions."""
+    from nuketown_cli.agents.outlook import outlooks  # noqa: PLC0415
+    from nuketown_cli.agents.reading import read_agent  # noqa: PLC0415
+    from nuketown_cli.agents.rendering import one_directory  # noqa: PLC0415
+    from nuketown_cli.agents.showing import (  # noqa: PLC0415
+        as_json,
+        show_facts,
+        show_permissions,
+    )  # fmt: skip
+
+    output = Output(as_json=json)
+    directory = one_directory(path)
+    agent = read_agent(directory)
+    try:
+        found, reason = outlooks(agent, directory.parent, headless=headless), None
+    except UnreachableError as exc:
+        found, reason = None, str(exc)
+    if json:
+        output.json(as_json(agent, found, reason))
+        return
+    show_facts(output, agent)
+    show_permissions(output, agent, found)
+    if reason is not None:
+        output.note(f"What the tools make of it is not shown: {reason}")
 
 
 def _usual_place() -> Path:

@@ -1,7 +1,6 @@
 """Sub-agents of Claude Code: ``.claude/agents/*.md``. Pure.
 
-The fields: https://code.claude.com/docs/en/sub-agents. Claude Code asks before what changes or
-sends something, unless the mode or settings.json say otherwise: so that is what is imported.
+The fields: https://code.claude.com/docs/en/sub-agents.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ NAMES = {
     "Bash": "bash", "Read": "read", "Edit": "edit", "Write": "edit", "MultiEdit": "edit",
     "NotebookEdit": "edit", "Glob": "glob", "Grep": "grep", "LS": "list", "WebFetch": "webfetch",
     "WebSearch": "websearch", "Agent": "task", "Task": "task", "Skill": "skill",
-    "AskUserQuestion": "question", "TodoWrite": "todowrite", "LSP": "lsp",
+    "AskUserQuestion": "question", "TodoWrite": "todowrite", "TaskCreate": "todowrite",
+    "TaskUpdate": "todowrite", "LSP": "lsp",
 }  # fmt: skip
 _PART_OF_BASH = ("BashOutput", "KillShell", "KillBash", "TaskOutput", "TaskStop")
 _WHOLE_EDIT = ("Edit", "Write", "NotebookEdit")
@@ -83,21 +83,30 @@ def _note_the_rest(begun: Draft, data: Mapping[str, Any]) -> None:
 
 
 def _permissions(begun: Draft, data: Mapping[str, Any]) -> None:
-    mode = str(data.get("permissionMode", "default"))
-    if mode != "default":
-        begun.note(f"permissionMode ({mode}) became permissions: a definition has no modes.")
+    """A file says which tools are there; whether a person is asked is said elsewhere."""
+    _mode(begun, data.get("permissionMode", "default"))
     allowed = _items(data["tools"]) if "tools" in data else None
-    if allowed is not None and any(item.name == "*" for item in allowed):
-        allowed = None
-    denied = _items(data.get("disallowedTools"))
-    if allowed is not None:
-        _allow_only(begun, allowed, mode)
-    else:
-        _mode_alone(begun, mode)
-    _deny(begun, denied)
+    if allowed is not None and not any(item.name == "*" for item in allowed):
+        _allow_only(begun, allowed)
+    _deny(begun, _items(data.get("disallowedTools")))
 
 
-def _allow_only(begun: Draft, allowed: list[_Item], mode: str) -> None:
+def _mode(begun: Draft, mode: object) -> None:
+    """Stricter modes become permissions; laxer ones are for whoever starts the agent to give."""
+    denied: tuple[str, ...] = ()
+    if mode == "dontAsk":
+        denied = (*_ASKED, "external_directory")
+        begun.note("permissionMode (dontAsk) is read as: what Claude Code asks about is denied.")
+    elif mode == "plan":
+        denied = ("edit",)
+        begun.note("permissionMode (plan) is read as: nothing is edited.")
+    elif mode != "default":
+        begun.leave_out("permissionMode", mode, "a definition gives no leave not to ask")
+    for tool in denied:
+        begun.permit(tool, Action.DENY)
+
+
+def _allow_only(begun: Draft, allowed: list[_Item]) -> None:
     subjects: dict[str, list[str] | None] = {}
     for item in allowed:
         tool = _tool_of(begun, item.name)
@@ -107,10 +116,12 @@ def _allow_only(begun: Draft, allowed: list[_Item], mode: str) -> None:
         whole = item.subject is None or so_far is None
         subjects[tool] = None if whole else [*(so_far or []), *_subjects(tool, item.subject or "")]
     for tool in TOOLS:
-        if tool in subjects:
-            _allow(begun, tool, subjects[tool], mode)
-        elif tool not in _ELSEWHERE:
+        if tool not in subjects and tool not in _ELSEWHERE:
             begun.permit(tool, Action.DENY)
+        elif (some := subjects.get(tool)) is not None and tool not in begun.permissions:
+            action = Action.ASK if tool in _ASKED else Action.ALLOW
+            begun.permit(tool, Action.DENY, [f"{one}:{action}" for one in dict.fromkeys(some)])
+    _note_what_is_asked(begun, subjects)
     present = {item.name for item in allowed}
     if "edit" in subjects and not present.issuperset({"Edit", "Write"}):
         begun.note(
@@ -119,34 +130,13 @@ def _allow_only(begun: Draft, allowed: list[_Item], mode: str) -> None:
         )
 
 
-def _allow(begun: Draft, tool: str, subjects: list[str] | None, mode: str) -> None:
-    action = _unasked(tool, mode)
-    if subjects is None:
-        begun.permit(tool, action)
-    else:
-        rules = [f"{subject}:{action}" for subject in dict.fromkeys(subjects)]
-        begun.permit(tool, Action.DENY, rules)
-
-
-def _unasked(tool: str, mode: str) -> Action:
-    """What happens with a tool that is there, without a rule of settings.json."""
-    if mode == "plan" and tool == "edit":
-        return Action.DENY
-    if tool not in _ASKED or mode == "bypassPermissions":
-        return Action.ALLOW
-    if mode == "dontAsk":
-        return Action.DENY
-    return Action.ALLOW if mode == "acceptEdits" and tool == "edit" else Action.ASK
-
-
-def _mode_alone(begun: Draft, mode: str) -> None:
-    """Without a list of tools all are there; only a mode that is not the default says something."""
-    if mode in ("default", "auto"):
-        return
-    for tool in _ASKED:
-        action = _unasked(tool, mode)
-        if action is not Action.ASK:
-            begun.permit(tool, action)
+def _note_what_is_asked(begun: Draft, subjects: Mapping[str, list[str] | None]) -> None:
+    asked = [tool for tool in _ASKED if tool in subjects and tool not in begun.permissions]
+    if asked:
+        begun.note(
+            f"Claude Code itself asks before {listed(asked)}; where other tools should ask, too, "
+            'write intent = "ask".'
+        )
 
 
 def _deny(begun: Draft, denied: list[_Item]) -> None:
@@ -159,7 +149,8 @@ def _deny(begun: Draft, denied: list[_Item]) -> None:
                 begun.note(f"{item.name} alone is denied in the source; here edit as a whole is.")
             begun.permit(tool, Action.DENY)
             continue
-        so_far = begun.permissions.get(tool, {"intent": _unasked(tool, "default").value})
+        default = Action.ASK if tool in _ASKED else Action.ALLOW
+        so_far = begun.permissions.get(tool, {"intent": default.value})
         rules = [f"{subject}:deny" for subject in _subjects(tool, item.subject)]
         begun.permit(tool, Action(so_far["intent"]), [*so_far.get("rules", []), *rules])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from nuketown_cli.agents.definition import TOOLS, Action
+from nuketown_cli.agents.definition import TOOLS, Action, Rule
 from nuketown_cli.agents.errors import listed
 from nuketown_cli.agents.front_matter import parse
 from nuketown_cli.agents.imported import (
@@ -22,7 +22,7 @@ from nuketown_cli.agents.imported import (
     text_of,
     turns_of,
 )  # fmt: skip
-from nuketown_cli.agents.patterns import matches
+from nuketown_cli.agents.patterns import matches, only_deciding
 
 V2_KEYS = frozenset(
     {
@@ -35,9 +35,6 @@ _RENAMED = {
     "shell": "bash", "subagent": "task", "write": "edit", "patch": "edit", "apply_patch": "edit",
     "multiedit": "edit", "todoread": "todowrite",
 }  # fmt: skip
-# What OpenCode does where an agent's own rules say nothing.
-_DEFAULTS = {"external_directory": Action.ASK, "doom_loop": Action.ASK, "question": Action.DENY}
-_READ_DEFAULTS = ("*.env:ask", "*.env.*:ask", "*.env.example:allow")
 _LEFT_OUT = {
     "variant": "it is chosen for each machine, as the model is",
     "temperature": "it is chosen for each machine, as the model is",
@@ -175,36 +172,41 @@ def _permissions(begun: Draft, settings: list[_Setting]) -> None:
 
 def _permission(begun: Draft, tool: str, settings: list[_Setting]) -> None:
     """The last rule about everything is the intent, and ends what was said before it."""
-    last = max((at for at, s in enumerate(settings) if s.pattern.strip("*") == "" and s.pattern),
-               default=None)  # fmt: skip
-    rules: list[str] = []
-    if last is None:
-        intent = _DEFAULTS.get(tool, Action.ALLOW)
-        rules += _READ_DEFAULTS if tool == "read" else ()
-        begun.note(f"{tool} has no rule for *: the intent is OpenCode's own default, {intent}.")
+    everything = [at for at, s in enumerate(settings) if s.pattern and not s.pattern.strip("*")]
+    if everything:
+        intent, start = settings[everything[-1]].action, everything[-1] + 1
     else:
-        intent = settings[last].action
-    for setting in settings[0 if last is None else last + 1 :]:
-        for pattern in _patterns(begun, setting):
-            rule = f"{pattern}:{setting.action}"
-            if rules[-1:] != [rule] and not _said_already(rules, pattern, rule):
-                rules.append(rule)
-    begun.permit(tool, intent, rules)
+        # What holds then is in OpenCode's own configuration, which is not here to be read.
+        intent, start = Action.ASK, 0
+        begun.note(f"{tool} has no rule for *: the intent is ask; OpenCode's own default is laxer.")
+    rules = [
+        Rule(pattern, setting.action)
+        for setting in settings[start:]
+        for pattern in _patterns(begun, setting)
+    ]
+    needed = only_deciding(intent, rules)
+    if len(needed) < len(rules):
+        begun.note(f"{tool}: rules that never decide are left out: {_missing(rules, needed)}.")
+    begun.permit(tool, intent, [str(rule) for rule in needed])
 
 
-def _said_already(rules: list[str], pattern: str, rule: str) -> bool:
-    """Whether ``git push`` was said one rule ago, as a part of ``git push *``."""
-    return rules[-2:] == [rule, f"{pattern} *{rule[len(pattern) :]}"]
+def _missing(rules: list[Rule], needed: list[Rule]) -> str:
+    return listed(str(rule) for rule in dict.fromkeys(rules) if rule not in needed) or "repeated"
 
 
 def _patterns(begun: Draft, setting: _Setting) -> list[str]:
-    """OpenCode lets ``ls *`` match ``ls``, too; a pattern of ours does not."""
-    if "\n" in setting.pattern or not setting.pattern:
-        begun.note(f"{setting.tool}: the pattern {setting.pattern!r} is left out: it can't match.")
+    """OpenCode lets ``ls *`` match ``ls``, too; here ``ls *`` is what there is ``ls **``."""
+    pattern = setting.pattern
+    if "\n" in pattern or not pattern:
+        begun.note(
+            f"{setting.tool}: the pattern {pattern!r} is left out: it can't be written here."
+        )
         return []
-    if setting.pattern.endswith(" *") and setting.pattern[:-2]:
-        return [setting.pattern[:-2], setting.pattern]
-    return [setting.pattern]
+    if pattern.endswith(" **"):
+        return [pattern.rstrip("*") + "*"]
+    if pattern.endswith(" *") and pattern[:-2]:
+        return [pattern[:-2], pattern]
+    return [pattern]
 
 
 def _action(begun: Draft, place: str, value: object) -> Action:

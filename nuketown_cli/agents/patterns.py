@@ -67,14 +67,23 @@ def never_decides(rules: Sequence[Rule], at: int) -> Rule | None:
     )
 
 
-def changes_nothing(permission: Permission, at: int) -> bool:
+def changes_nothing(intent: Action, rules: Sequence[Rule], at: int) -> bool:
     """Whether the intent says the same and no earlier rule is overruled by this one."""
-    rules = permission.parsed
     rule = rules[at]
-    return rule.action == permission.intent and not any(
+    return rule.action == intent and not any(
         earlier.action != rule.action and overlap(earlier.pattern, rule.pattern)
         for earlier in rules[:at]
     )
+
+
+def only_deciding(intent: Action, rules: Sequence[Rule]) -> list[Rule]:
+    """The rules without those that never decide, or decide what holds anyway."""
+    kept = [rule for at, rule in enumerate(rules) if not never_decides(rules, at)]
+    needed: list[Rule] = []
+    for rule in kept:
+        if not changes_nothing(intent, [*needed, rule], len(needed)):
+            needed.append(rule)
+    return needed
 
 
 def overlap(one: str, other: str) -> bool:

@@ -37,7 +37,7 @@ def _rule(tool: str, permission: Permission, at: int) -> str | None:
         )
     if covers(rule.pattern, "*"):
         return f"{str(rule)!r} matches everything: write it as the intent."
-    if changes_nothing(permission, at):
+    if changes_nothing(permission.intent, rules, at):
         return f"{str(rule)!r} changes nothing: the intent is {permission.intent} already."
     return _looks_different(tool, rule)
 

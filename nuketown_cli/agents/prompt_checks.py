@@ -126,7 +126,8 @@ def _order(headings: list[_Heading]) -> Iterator[Finding]:
                 f"jumps from heading {deepest} to {heading.depth} at {heading.title!r}.",
             )  # fmt: skip
         deepest = heading.depth
-        path[heading.depth - 1 :] = [heading.title.casefold()]
+        above = [*path, *[""] * heading.depth][: heading.depth - 1]
+        path = [*above, heading.title.casefold()]
         if tuple(path) in seen:
             yield Finding(
                 Level.WARNING, heading.line, f"has a second section {heading.title!r}: merge them."

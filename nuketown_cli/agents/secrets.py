@@ -23,7 +23,7 @@ _PATTERNS = [(what, re.compile(pattern)) for what, pattern in _KEYS.items()]
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,100}:(?P<value>[^\s/@]{3,100})@")
 _ASSIGNED = re.compile(
     r"(?i)\b(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token|auth[_-]?token)\b"
-    r"[\"'`]?\s{0,3}(?:=|:|\bis\b)\s{0,3}(?P<value>\"[^\"\n]{4,100}\"|'[^'\n]{4,100}'|"
+    r"[\"'`]?\s{0,3}(?:=|:|\bis\b:?)\s{0,3}(?P<value>\"[^\"\n]{4,100}\"|'[^'\n]{4,100}'|"
     r"`[^`\n]{4,100}`|[^\s\"'`,;]{6,100})"
 )
 # What stands where a secret would: a variable, a path, a placeholder, a word of the sentence.
