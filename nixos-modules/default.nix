@@ -4,11 +4,13 @@
     ./assertions
     ./broker
     ./devices.nix
+    ./ephemeral
     ./home-manager.nix
     ./limits.nix
     ./migration.nix
     ./options
     ./persistence
+    ./portal
     ./secrets
     ./sudo
     ./users.nix

@@ -8,27 +8,24 @@
   cfg = config.nuketown;
   agents = lib.filterAttrs (_: agent: agent.portal.enable) cfg.localAgents;
 
-  portals =
-    lib.mapAttrs (
-      _: agent:
-        (programsWith agent.daemon.package).portal {
-          inherit agent;
-          inherit (cfg) projectDirs;
-        }
-    )
-    agents;
-
-  programsWith = nuketown:
+  programs = nuketown:
     pkgs.callPackage ./programs.nix {
       inherit nuketown;
       systemd = config.systemd.package;
     };
+
+  portals =
+    lib.mapAttrs (_: agent:
+      (programs agent.daemon.package).portal {
+        inherit agent;
+        inherit (cfg) projectDirs;
+      })
+    agents;
 in {
   config = lib.mkIf (agents != {}) {
     users.users = lib.mkIf (cfg.humanUser != null) {
       ${cfg.humanUser}.packages =
-        builtins.attrValues portals
-        ++ [((pkgs.callPackage ./programs.nix {nuketown = null;}).chooser portals)];
+        [((programs null).chooser portals)] ++ builtins.attrValues portals;
     };
 
     security.polkit = {

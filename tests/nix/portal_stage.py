@@ -8,6 +8,7 @@ the line that the test wants. The real ones play in tests/systemd/test_portal.py
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shlex
 import subprocess
@@ -84,6 +85,12 @@ def program_text(script: str, values: Mapping[str, str | Sequence[str]]) -> str:
     ]
     text = (SCRIPTS / f"{script}.sh").read_text()
     return "\n".join(["#!/usr/bin/env bash", "set -euo pipefail", *lines, text])
+
+
+def polkit_rule(human: str, agents: list[str]) -> str:
+    """What nixos-modules/portal/polkit.nix makes of polkit.js."""
+    text = (SCRIPTS / "polkit.js").read_text()
+    return text.replace("@human@", json.dumps(human)).replace("@agents@", json.dumps(agents))
 
 
 class Stage:

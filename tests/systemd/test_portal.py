@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 
@@ -10,18 +9,12 @@ import pytest
 
 from nuketown_demo import debian
 from nuketown_demo.container import ENVIRONMENT, PYTHON_PATH, Container
-from tests.nix.portal_stage import SCRIPTS, program_text
+from tests.nix.portal_stage import polkit_rule, program_text
 from tests.systemd.agent import UNIT, Agent
 
 pytestmark = [pytest.mark.systemd, pytest.mark.slow]
 
 _PACKAGES = ("fzf", "jq", "polkitd", "systemd-container")
-
-
-def _rule(human: str, agents: list[str]) -> str:
-    """What nixos-modules/portal/polkit.nix makes of polkit.js."""
-    text = (SCRIPTS / "polkit.js").read_text()
-    return text.replace("@human@", json.dumps(human)).replace("@agents@", json.dumps(agents))
 
 
 class PortalTown:
@@ -31,7 +24,7 @@ class PortalTown:
         self.container = container
         for name in ("josh", "mallory"):
             container.run("useradd", "--create-home", "--shell", "/bin/bash", name)
-        container.write("/etc/polkit-1/rules.d/10-nixos.rules", _rule("josh", ["ada"]))
+        container.write("/etc/polkit-1/rules.d/10-nixos.rules", polkit_rule("josh", ["ada"]))
         container.run("systemctl", "restart", "polkit")
         self.ada = Agent(container, "ada")
         container.run("install", "-d", "-o", "ada", "/run/nuketown/agents/ada")
