@@ -16,14 +16,16 @@
     preservation = <preservation/module.nix>;
     sops-nix = <sops-nix/modules/sops>;
   };
-  packages =
-    if pkgs == null
-    then {
-      hostPlatform = "x86_64-linux";
-      config.allowUnfreePredicate = import ./unfree.nix;
-      overlays = [(import ./missing-files.nix)];
-    }
-    else {inherit pkgs;};
+  packages = {lib, ...}: {
+    nixpkgs =
+      if pkgs == null
+      then {
+        hostPlatform = lib.mkDefault "x86_64-linux";
+        config.allowUnfreePredicate = lib.mkDefault (import ./unfree.nix);
+        overlays = [(import ./missing-files.nix)];
+      }
+      else {inherit pkgs;};
+  };
 in
   import <nixpkgs/nixos/lib/eval-config.nix> {
     system = null;
@@ -32,7 +34,7 @@ in
         <home-manager/nixos>
         ../../nixos-modules
         ./machine.nix
-        {nixpkgs = packages;}
+        packages
       ]
       ++ import ./slim-modules.nix
       ++ map (name: extra.${name}) extras

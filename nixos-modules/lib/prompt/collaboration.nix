@@ -11,6 +11,7 @@
 }: let
   inherit (agent) daemon git portal;
   coAuthor = town.humanName != null && town.humanEmail != null;
+  asked = town.broker.enable || (agent.xmpp.enable && town.broker.approvalJid != null);
   signed = lib.optionalString (git.signingFormat != null) ", signed with your key";
   kinds = text.series "or" (
     ["teammates for a task (`delegate`)"]
@@ -31,8 +32,10 @@ in
       "`ask_human` puts one question and waits for the answer: use it for what only a person can decide, and make"
       "it answerable on a phone."
       (lib.optionalString (teammates != [] && agent.xmpp.enable) "`message_agent` writes to a teammate.")
-      "`request_approval` asks for what costs more or reaches further: ${kinds}."
-      "It waits, and the answer may be no; then do without, or say what is not possible."
+      (lib.optionals asked [
+        "`request_approval` asks for what costs more or reaches further: ${kinds}."
+        "It waits, and the answer may be no; then do without, or say what is not possible."
+      ])
     ])
     "Your commits are by ${git.name} <${git.email}>${signed}."
     (lib.optionals coAuthor [

@@ -24,10 +24,10 @@ in
         )
         (
           if kept == []
-          then "Nothing that you put into it survives."
+          then "Nothing that you put into it survives: what has to last is pushed to a remote."
           else "Of what you put into it, only this survives: ${text.codes (map (path: "~/${path}") kept)}."
         )
-        "Commit and push what matters before you call it done; whatever else you leave behind is gone."
+        (lib.optionalString (kept != []) "What has to last belongs there, or on a remote.")
       ]
       else "Your home, `${agent.home}`, stays across reboots. Keep it tidy: nobody else cleans it."
     )

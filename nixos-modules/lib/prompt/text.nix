@@ -4,13 +4,13 @@
   inherit (import ../front-matter.nix {inherit lib;}) oneLine;
   notEmpty = builtins.filter (part: part != "");
 in rec {
-  # flow :: string | [string] -> string; sentences as one line, empty ones left out.
-  flow = sentences: lib.concatStringsSep " " (notEmpty (map oneLine (lib.toList sentences)));
+  # flow :: string | [string | [string]] -> string; sentences as one line, empty ones left out.
+  flow = sentences: lib.concatStringsSep " " (notEmpty (map oneLine (lib.flatten sentences)));
 
   # paragraphs :: [string] -> string; as they are, empty ones left out.
   paragraphs = parts: lib.concatStringsSep "\n\n" (notEmpty (map lib.trim parts));
 
-  # bullets :: [string | [string]] -> string; each flows, empty ones left out.
+  # bullets :: [string | [string | [string]]] -> string; each flows, empty ones left out.
   bullets = points: lib.concatMapStringsSep "\n" (point: "- ${point}") (notEmpty (map flow points));
 
   # codes :: [string] -> string; codes ["a" "b"] => "`a`, `b`"
