@@ -20,7 +20,8 @@ in {
       createHome = true;
       # What it has is its own: no other agent reads it.
       homeMode = "0700";
-      shell = lib.mkDefault pkgs.bashInteractive;
+      # Before users.defaultUserShell, which is the humans' taste.
+      shell = lib.mkOverride 900 pkgs.bashInteractive;
       # Nobody logs in as it by password; the portal and its daemon need none.
       hashedPassword = "!";
       # Its user manager, and in it the daemon, runs from boot on.
