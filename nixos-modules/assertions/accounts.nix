@@ -46,11 +46,14 @@
     inherit (broker) jid;
   };
 
-  distinct = one: other: {
-    assertion = !same one.jid other.jid;
+  # One sentence for an account, whatever else it is.
+  distinct = others: one: let
+    clashes = map (other: other.option) (lib.filter (other: same one.jid other.jid) others);
+  in {
+    assertion = clashes == [];
     message = ''
-      ${one.option}: ${toString one.jid} is also ${other.option}, and who asks can't be the one that answers. Give
-      each an account of its own.
+      ${one.option}: ${toString one.jid} is also ${lib.concatStringsSep ", " clashes}, and who asks can't be the one that
+      answers. Give each an account of its own.
     '';
   };
 
@@ -66,10 +69,9 @@
 in {
   config = lib.mkIf cfg.enable {
     assertions =
-      lib.concatMap (asker: map (distinct asker) (answering ++ [own])) askers
-      ++ lib.concatMap (asker: map (distinct asker) answeringElse) brokers
-      ++ map (distinct own) humans
-      ++ lib.concatMap (asker: map (distinct asker) brokers) askers
+      map (distinct (answering ++ [own] ++ brokers)) askers
+      ++ map (distinct answeringElse) brokers
+      ++ [(distinct humans own)]
       ++ map (group: {
         assertion = false;
         message = ''

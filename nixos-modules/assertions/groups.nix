@@ -4,9 +4,8 @@
   lib,
   ...
 }: let
-  inherit (import ../lib/membership.nix {inherit lib;}) groupsOf;
+  inherit (import ../lib/membership.nix {inherit lib;}) groupsOf likeRoot;
   cfg = config.nuketown;
-  likeRoot = ["wheel" "root" "docker" "podman" "lxd" "incus-admin" "libvirtd" "kvm" "disk"];
   held = name:
     lib.intersectLists likeRoot (groupsOf {
       inherit (config.users) users groups;

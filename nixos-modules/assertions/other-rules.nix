@@ -4,7 +4,7 @@
   lib,
   ...
 }: let
-  inherit (import ../lib/membership.nix {inherit lib;}) groupsOf;
+  inherit (import ../lib/membership.nix {inherit lib;}) groupsOf likeRoot;
   inherit (import ../lib/sudo.nix {inherit lib;}) helperOf;
   inherit (import ../lib/sudoers.nix {inherit lib;}) doasRules otherRules;
   cfg = config.nuketown;
@@ -12,7 +12,8 @@
   withSudo = lib.filterAttrs (_: agent: agent.sudo.enable) cfg.localAgents;
 
   accountOf = name: agent: let
-    groups = groupsOf {inherit (config.users) users groups;} name;
+    # Of those that are root by another name ./groups.nix has a sentence already.
+    groups = lib.subtractLists likeRoot (groupsOf {inherit (config.users) users groups;} name);
   in {
     inherit name groups;
     inherit (agent) uid;

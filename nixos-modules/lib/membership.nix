@@ -1,5 +1,8 @@
 # Which groups an account is in.
 {lib}: {
+  # Groups that are root by another name.
+  likeRoot = ["wheel" "root" "docker" "podman" "lxd" "incus-admin" "libvirtd" "kvm" "disk"];
+
   /*
   groupsOf :: attrs -> string -> [string]
 
