@@ -91,6 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NuketownError as exc:
         Report().warn(str(exc))
         return exc.exit_code
+    except KeyboardInterrupt:
+        Report().warn("interrupted: run it again, it takes up where it was.")
+        return 130
     except OSError as exc:
         # A file that another user owns, a full disk: whichever it was, the system's words name it.
         place = exc.filename or "a file"

@@ -133,6 +133,8 @@ class Account:
         self, kind: KeyKind, key: LocalKey, waits_s: Sequence[float]
     ) -> RemoteKey | None:
         for wait_s in waits_s:
+            if wait_s and not self._github.patient:
+                break
             await asyncio.sleep(wait_s)
             for remote in await self.keys(kind):
                 if remote.is_(key):

@@ -84,16 +84,19 @@ class Agent:
         """The key that belongs into ``kind``."""
         return keys.gpg if kind is GPG else keys.ssh
 
+    def signing_key(self, keys: LocalKeys) -> LocalKey | None:
+        """The key that signs commits."""
+        return keys.ssh if self.gpg is None else keys.gpg
+
     def git_settings(self, keys: LocalKeys) -> dict[str, str]:
         """What git is to know; empty as long as there is no key to sign with."""
+        signer = self.signing_key(keys)
+        if signer is None:
+            return {}
         if self.gpg is None:
-            if keys.ssh is None:
-                return {}
             signing = {"gpg.format": "ssh", "user.signingkey": str(self.ssh.public_path)}
         else:
-            if keys.gpg is None:
-                return {}
-            signing = {"gpg.format": "openpgp", "user.signingkey": keys.gpg.fingerprint}
+            signing = {"gpg.format": "openpgp", "user.signingkey": signer.fingerprint}
         wanted = signing | {"commit.gpgsign": "true", "tag.gpgsign": "true"}
         # Who commits may be configured already, with a fuller name.
         identity = self._configuration.identity

@@ -25,6 +25,7 @@ SKEW = timedelta(minutes=5)
 """How far the clocks may be apart."""
 
 _REQUEST_TIMEOUT_S = 30.0
+_REQUEST_AT_LEAST_S = 1.0
 _BODY_LIMIT = 16 * 1024 * 1024
 _PAGES = 100
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -58,6 +59,11 @@ class GitHub:
         traceback: TracebackType | None,
     ) -> None:
         await self._client.__aexit__(kind, error, traceback)
+
+    @property
+    def patient(self) -> bool:
+        """Is there time left to wait?"""
+        return time.monotonic() < self._deadline
 
     async def get(self, path: str) -> Answer:
         """Fetch ``path``; like all requests, repeated while GitHub is away or says to wait.
@@ -107,15 +113,14 @@ class GitHub:
         link = httpx2.Response(200, headers={"link": answer.headers.get("link", "")}).links
         if "next" not in link:
             return None
-        url = self._api_url.join(link["next"].get("url", ""))
+        try:
+            url = self._api_url.join(link["next"].get("url", ""))
+        except httpx2.InvalidURL:
+            url = None
         # The token goes nowhere else.
-        if (url.scheme, url.host, url.port) != (
-            self._api_url.scheme,
-            self._api_url.host,
-            self._api_url.port,
-        ):
+        if url is None or _origin(url) != _origin(self._api_url):
             raise IdentityError(
-                f"{answer.path}: the next page is said to be at {url.host}, not at "
+                f"{answer.path}: the next page is said to be elsewhere than at "
                 f"{self._api_url.host}: correct api_url in identity.toml."
             )
         return url
@@ -151,10 +156,11 @@ class GitHub:
     async def _once(
         self, method: str, url: httpx2.URL, path: str, body: dict[str, str] | None
     ) -> Answer:
+        patience_s = max(self._deadline - time.monotonic(), _REQUEST_AT_LEAST_S)
         try:
             # The library bounds each read; a slow answer can consist of many.
             async with (
-                asyncio.timeout(_REQUEST_TIMEOUT_S),
+                asyncio.timeout(min(_REQUEST_TIMEOUT_S, patience_s)),
                 self._client.stream(method, url, headers=self._headers(), json=body) as response,
             ):
                 content = await _bounded(response)
@@ -210,6 +216,10 @@ class GitHub:
             f"the certificate of {host} is not trusted here ({cause.verify_message}): install its "
             "authority's certificate (or name it in SSL_CERT_FILE)."
         )
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 async def _bounded(response: httpx2.Response) -> bytes:

@@ -25,7 +25,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     with _as_sentence(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = path.open("w")
+        file = path.open("a")
     with file:
         deadline = time.monotonic() + _LOCK_TIMEOUT_S
         while True:

@@ -98,7 +98,10 @@ class Steps:
     def configure_git(self, keys: LocalKeys) -> None:
         """Have git sign."""
         lacking = self.agent.git.lacking(self.agent.git_settings(keys))
-        if lacking:
+        if self.agent.signing_key(keys) is None:
+            if self.report.dry_run:
+                self.report.change("write", f"{self.agent.git.path} (to sign with the new key)")
+        elif lacking:
             text = f"{self.agent.git.path} ({', '.join(lacking)})"
             if self.report.change("write", text):
                 self.agent.git.write(lacking)
