@@ -2,11 +2,13 @@
 {
   lib,
   stdenv,
+  callPackage,
   git,
   installShellFiles,
   makeWrapper,
   python3Packages,
   tmux,
+  claude-agent-sdk ? callPackage ./claude-agent-sdk.nix {inherit python3Packages;},
 }: let
   project = import ./project.nix {inherit lib;};
   fs = lib.fileset;
@@ -31,9 +33,9 @@ in
     };
 
     build-system = [python3Packages.setuptools];
-    dependencies = lib.attrVals project.dependencies python3Packages;
-    # The lower bounds are the newest releases, nixpkgs is some weeks behind; the unit tests pass
-    # with its versions.
+    dependencies = lib.attrVals project.dependencies (python3Packages // {inherit claude-agent-sdk;});
+    # The lower bounds are the newest releases, and nixpkgs is weeks behind. The tests pass with the
+    # versions of nixpkgs 26.11pre as it was in July 2026 (docs/install.md).
     pythonRelaxDeps = true;
 
     nativeBuildInputs = [

@@ -56,4 +56,6 @@ in
         }
       );
   }
-  // lib.genAttrs (import ../../packages/project.nix {inherit lib;}).dependencies (_: null)
+  // lib.genAttrs (import ../../packages/project.nix {inherit lib;}).dependencies (_: {
+    version = "as requirements.lock has it";
+  })

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import stat
@@ -67,6 +68,17 @@ def test_all_evaluate_with_what_nixpkgs_has(nix: Nix) -> None:
     ]
     assert seen["dependencies"] == wanted
     assert seen["main"].endswith("/bin/nuketown")
+
+
+def test_the_sdk_is_the_locked_one() -> None:
+    """Version and hash in packages/claude-agent-sdk.nix are those of requirements.lock."""
+    expression = (ROOT / "packages/claude-agent-sdk.nix").read_text()
+    (version,) = re.findall(r'version = "([^"]+)"', expression)
+    (digest,) = re.findall(r'hash = "sha256-([^"]+)"', expression)
+    lock = (ROOT / "requirements.lock").read_text()
+    (locked,) = re.findall(r"^claude-agent-sdk==(\S+)((?:.*\\\n)*.*)", lock, re.MULTILINE)
+    assert locked[0] == version
+    assert f"sha256:{base64.b64decode(digest).hex()}" in locked[1]
 
 
 @pytest.fixture(scope="module")
