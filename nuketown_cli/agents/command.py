@@ -128,7 +128,7 @@ def render(
         model_overrides,
         roster_of,
         write_files,
-    )  # fmt: skip
+    )
 
     output = Output(as_json=json)
     roster, agents = roster_of(path or _usual_place())
@@ -172,7 +172,7 @@ def show(
         as_json,
         show_facts,
         show_permissions,
-    )  # fmt: skip
+    )
 
     output = Output(as_json=json)
     directory = one_directory(path)

@@ -11,6 +11,9 @@ from nuketown_cli.agents.errors import DefinitionError, Level, Problem
 
 _BLOCK = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<yaml>(?:.*\n)*?)---[ \t]*(?:\r?\n|\Z)")
 _PLAIN_LINE = re.compile(r"(?P<key>[A-Za-z_][\w-]*)[ \t]*:[ \t]+(?P<value>[^\s\"'|>\[{&*!].*)")
+_INDICATORS = re.compile(r"(?:[-?:][ \t])+")
+_DEEPEST = 50
+_LONGEST = 65_536
 
 
 class Document(NamedTuple):
@@ -46,6 +49,10 @@ def _load(text: str, file: str) -> dict[str, Any]:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
     from ruamel.yaml.events import AliasEvent  # noqa: PLC0415
 
+    if len(text) > _LONGEST:
+        raise _problem(file, f"has front matter of {len(text):,} characters: is it an agent?")
+    if _depth(text) > _DEEPEST:
+        raise _problem(file, "has front matter that is nested too deeply.")
     yaml = YAML(typ="safe", pure=True)
     try:
         with warnings.catch_warnings():
@@ -67,6 +74,19 @@ def _load(text: str, file: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _problem(file, "has front matter that is no list of keys and values.")
     return {str(key): item for key, item in value.items()}
+
+
+def _depth(text: str) -> int:
+    """How deeply brackets and dashes are nested, at most; the parser takes long over some."""
+    deepest = depth = 0
+    for character in text:
+        if character in "[{":
+            depth += 1
+        elif character in "]}":
+            depth = max(0, depth - 1)
+        deepest = max(deepest, depth)
+    dashes = max((len(found) // 2 for found in _INDICATORS.findall(text)), default=0)
+    return max(deepest, dashes)
 
 
 def _forgiving(text: str, file: str) -> dict[str, Any] | None:
