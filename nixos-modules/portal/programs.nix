@@ -84,6 +84,8 @@ in rec {
         NUKETOWN_PROJECT_DIRS = projectDirs;
         NUKETOWN_REPOSITORIES = builtins.attrNames agent.daemon.repos;
       };
+      # The program expands the tildes of projectDirs itself, for whoever runs it.
+      excludeShellChecks = ["SC2088"];
       text = builtins.readFile ./portal-agent.sh;
     };
 

@@ -76,6 +76,10 @@ class Disk:
         run = f"{before} && exec bash {shlex.quote(str(SCRIPTS / name))}"
         return self._namespace(["bash", "-c", run], environment)
 
+    def run(self, program: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a program in a namespace of its own, with these variables and no others."""
+        return self._namespace([str(program)], variables)
+
     def files(self) -> set[str]:
         """Every file, by its path from the top level."""
         return set(self.shell("find . -type f -printf '%P\\n'").splitlines())
