@@ -17,6 +17,7 @@ from benchmarks.dm_to_session import dm_to_session
 from benchmarks.fifty_daemons import fifty_daemons
 from benchmarks.figure import Figure
 from benchmarks.idle_memory import idle_memory
+from benchmarks.nix_evaluation import nix_evaluation
 from benchmarks.ready_time import ready_time
 from benchmarks.sudo_cost import sudo_cost
 from benchmarks.thousand_tasks import thousand_tasks
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "sudo": sudo_cost,
     "broker-idle": broker_idle,
     "broker-pending": broker_pending,
+    "nix-evaluation": nix_evaluation,
 }
 
 

@@ -3,6 +3,7 @@
   imports = [
     ./assertions
     ./broker
+    ./command.nix
     ./devices.nix
     ./ephemeral
     ./home-manager.nix
