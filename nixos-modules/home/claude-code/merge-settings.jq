@@ -8,5 +8,5 @@ def leaves: [paths(type != "object" or . == {})] | map(select(all(.[]; type == "
 | $declared[0] as $declared
 | (($before | leaves) - ($declared | leaves)) as $gone
 | reduce $gone[] as $path ($there;
-    if getpath($path)? == ($before | getpath($path)) then delpaths([$path]) else . end)
+    if (try getpath($path) catch null) == ($before | getpath($path)) then delpaths([$path]) else . end)
 | . * $declared
