@@ -52,7 +52,7 @@ class GitOverSsh:
 
     def __exit__(self, *_: object) -> None:
         self._acceptor.close()
-        self._call(self._acceptor.wait_closed())
+        self._call(self._end_connections())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -71,6 +71,13 @@ class GitOverSsh:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
 
+    async def _end_connections(self) -> None:
+        await self._acceptor.wait_closed()
+        async with asyncio.timeout(10):
+            # Those whose client went away in the middle clean up after themselves.
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
+
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         words = shlex.split(process.command or "")
         repository = self._repositories / Path(words[-1]).name if words else self._repositories
@@ -86,6 +93,7 @@ class GitOverSsh:
         )
         await process.redirect(git.stdin, git.stdout, git.stderr)
         process.exit(await git.wait())
+        await process.wait_closed()
 
 
 class _Door(asyncssh.SSHServer):
