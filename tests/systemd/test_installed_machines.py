@@ -144,7 +144,7 @@ def forced(value: Any) -> dict[str, Any]:
 async def test_a_workstation(nix: Nix, short_tmp: Path) -> None:
     more = {
         "users": {"users": {"josh": {"uid": forced(HUMAN_UID)}}},
-        # Her tools are compiled programs, which can't be built here; nor is there a server for rooms.
+        # Her tools are compiled programs, which can't be built here; and there are no rooms.
         "nuketown": {
             "agents": {
                 "ada": {
