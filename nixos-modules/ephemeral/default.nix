@@ -1,5 +1,6 @@
 # Homes that begin anew at every boot: the agents' subvolume is put back to its blank snapshot in the
-# initrd. A device's agent on the same machine keeps its home, which becomes a subvolume of its own.
+# initrd. A device's agent on the same machine keeps its home: persistence does that, and where there
+# is none the home becomes a subvolume of its own.
 {
   config,
   lib,
@@ -17,8 +18,10 @@
     else "/dev/disk/by-uuid/${toString cfg.btrfsDevice}";
   deviceUnit = "${escapeSystemdPath device}.device";
 
-  # Whose homes stay while the others are rolled back.
-  persistent = lib.filterAttrs (_: agent: ephemeral.enable && agent.deploymentModel == "device") cfg.localAgents;
+  # Whose homes stay while the others are rolled back; a backend of persistence keeps them by itself.
+  persistent = lib.filterAttrs (
+    _: agent: ephemeral.enable && cfg.persistence.backend == null && agent.deploymentModel == "device"
+  ) cfg.localAgents;
 
   subvolumes =
     {${cfg.agentsDir} = ephemeral.subvolume;}

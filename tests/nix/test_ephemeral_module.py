@@ -39,8 +39,8 @@ DEVICE: dict[str, Any] = {
 }
 PLAIN: dict[str, Any] = {"nuketown": {"agents": {"liver": {"uid": 1101}}}}
 VALUES = """
-{modules}: map (module: let
-  inherit ((import ./nixos.nix {modules = [module];}).config) boot fileSystems systemd;
+{systems}: map (system: let
+  inherit ((import ./nixos.nix system).config) boot fileSystems systemd;
   units = boot.initrd.systemd.units;
   name = "nuketown-homes.service";
   generations = "nuketown-generations.service";
@@ -52,14 +52,20 @@ in {
   mounts = builtins.mapAttrs (_: one: {
     inherit (one) device fsType neededForBoot options;
   }) (removeAttrs fileSystems ["/"]);
-}) modules
+}) systems
 """
 
 
 @pytest.fixture(scope="module")
 def values() -> dict[str, dict[str, Any]]:
-    found = Nix().eval(VALUES, modules=[WORKSTATION, DEVICE, PLAIN])
-    return dict(zip(("workstation", "device", "plain"), found, strict=True))
+    systems = {
+        "workstation": {"modules": [WORKSTATION]},
+        "persistent": {"modules": [WORKSTATION], "extras": ["impermanence"]},
+        "device": {"modules": [DEVICE]},
+        "plain": {"modules": [PLAIN]},
+    }
+    found = Nix().eval(VALUES, systems=list(systems.values()))
+    return dict(zip(systems, found, strict=True))
 
 
 def _environment(unit: str) -> dict[str, str]:
@@ -107,6 +113,20 @@ def test_what_is_mounted(values: dict[str, dict[str, Any]]) -> None:
     for mount in mounts.values():
         assert mount["device"] == LABEL
         assert (mount["fsType"], mount["neededForBoot"]) == ("btrfs", True)
+
+
+def test_where_persistence_keeps_a_home_it_is_left_to_that(
+    values: dict[str, dict[str, Any]],
+) -> None:
+    value = values["persistent"]
+    assert _environment(value["unit"])["NUKETOWN_PERSISTENT"] == ""
+    ours = {
+        place
+        for place, mount in value["mounts"].items()
+        if [option for option in mount["options"] if option.startswith("subvol=")]
+    }
+    assert ours == {"/agents"}
+    assert "sysroot-agents-liver.mount" not in _words(value["unit"], "Before")
 
 
 def test_devices_keep_their_homes(values: dict[str, dict[str, Any]]) -> None:
