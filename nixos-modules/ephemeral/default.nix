@@ -18,9 +18,10 @@
     else "/dev/disk/by-uuid/${toString cfg.btrfsDevice}";
   deviceUnit = "${escapeSystemdPath device}.device";
 
-  # Whose homes stay while the others are rolled back; a backend of persistence keeps them by itself.
+  # Whose homes stay when the others are rolled back; a backend of persistence keeps them by itself.
+  # Whether anything is rolled back makes no difference, so that no home moves when that changes.
   persistent = lib.filterAttrs (
-    _: agent: ephemeral.enable && cfg.persistence.backend == null && agent.deploymentModel == "device"
+    _: agent: cfg.persistence.backend == null && agent.deploymentModel == "device"
   ) cfg.localAgents;
 
   subvolumes =

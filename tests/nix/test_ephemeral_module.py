@@ -132,10 +132,12 @@ def test_where_persistence_keeps_a_home_it_is_left_to_that(
 def test_devices_keep_their_homes(values: dict[str, dict[str, Any]]) -> None:
     device = values["device"]
     assert _environment(device["unit"])["NUKETOWN_ROLLBACK"] == "no"
-    assert _environment(device["unit"])["NUKETOWN_PERSISTENT"] == ""
+    # As beside a workstation's agents, so that its home stays where it is when one comes or goes.
+    assert _environment(device["unit"])["NUKETOWN_PERSISTENT"] == "liver"
     assert device["generations"] is None
-    (mount,) = device["mounts"].values()
-    assert mount["device"] == "/dev/disk/by-uuid/0f3c2a44-8d43-4b3a-9e0e-6a5a3a1f2b7c"
+    assert set(device["mounts"]) == {"/agents", "/agents/liver"}
+    for mount in device["mounts"].values():
+        assert mount["device"] == "/dev/disk/by-uuid/0f3c2a44-8d43-4b3a-9e0e-6a5a3a1f2b7c"
     plain = values["plain"]
     assert (plain["unit"], plain["generations"], plain["mounts"]) == (None, None, {})
 
