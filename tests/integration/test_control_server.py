@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -281,6 +283,30 @@ async def test_a_start_that_has_the_lock_keeps_others_out_before_it_listens(cont
             await ControlServer(control, location).__aenter__()
     async with ControlServer(control, location), connected(location.path) as client:
         assert (await client.ask(op="status"))["ok"] is True
+
+
+async def test_who_listens_has_the_lock_alone(control, location):
+    async with ControlServer(control, location):
+        beside = location.path.with_name("daemon.sock.lock")
+        # A shared one would do for another start that takes shared ones, too.
+        with beside.open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+async def test_who_is_too_busy_to_take_connections_is_alive(control, location):
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(socket.socket(socket.AF_UNIX))
+        busy.bind(str(location.path))
+        busy.listen(0)
+        error = 0
+        while error != errno.EAGAIN:  # until its backlog is full
+            caller = stack.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)  # noqa: FBT003
+            error = caller.connect_ex(str(location.path))
+            assert error in (0, errno.EAGAIN)
+        with pytest.raises(ConfigError, match="already running"):
+            await ControlServer(control, location).__aenter__()
+        assert stat.S_ISSOCK(location.path.lstat().st_mode)
 
 
 async def test_of_many_starts_at_once_one_wins(location):

@@ -86,6 +86,26 @@ def test_a_stop_is_orderly_and_bounded(working: Agent) -> None:
     ]  # fmt: skip
 
 
+def test_a_stop_asks_the_daemon_alone_and_leaves_nobody(agent: Agent) -> None:
+    """KillMode=mixed: what the daemon started hears nothing of a SIGTERM, so that the daemon ends
+    it in its own way; what is left then is killed without being asked.
+    """
+    daemon = ".local/bin/nuketown-daemon"
+    program = agent.run("cat", f"{agent.home}/{daemon}")
+    said = f"{agent.home}/said"
+    bystander = f"trap 'echo asked >>{said}' TERM; echo here >{said}; while :; do sleep 0.1; done"
+    agent.write("bystander", f"#!/bin/sh\n{bystander}\n", mode=0o755)
+    begin = f"#!/bin/sh\nsetsid {agent.home}/bystander &\n"
+    agent.write(daemon, program.replace("#!/bin/sh\n", begin), mode=0o755)
+    agent.systemctl("start", UNIT)
+    agent.container.wait(f"test -s {said}", user=agent.name)
+    assert agent.run("pgrep", "-u", agent.name, "-x", "bystander")
+    agent.systemctl("stop", UNIT)
+    assert agent.unit("Result") == "success"
+    assert agent.run("pgrep", "-u", agent.name, "-x", "bystander", check=False) == ""
+    assert agent.run("cat", said) == "here\n"
+
+
 def test_a_wrong_configuration_is_said_once(agent: Agent) -> None:
     agent.write(".config/nuketown/daemon.toml", 'model = "x"\n')
     agent.systemctl("start", UNIT, check=False)
