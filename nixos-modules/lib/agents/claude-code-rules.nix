@@ -98,7 +98,10 @@ most what was allowed can only be stricter.
     else below (beforeWildcard pattern);
 
   # What is said exactly by "everything below": the only form in which an allow reaches no further.
-  isBelow = pattern: builtins.match "[^*?\\[]+/[*]+" pattern != null && !hasInfix "\\" pattern && !hasInfix "]" pattern;
+  isBelow = pattern:
+    builtins.match "[^*?[\\]+/[*]+" pattern
+    != null
+    && !lib.any (part: hasInfix part pattern) ["]" "//" "/./" "/../"];
 
   pathTools = {
     read = ["Read"];

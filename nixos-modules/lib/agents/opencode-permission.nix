@@ -71,7 +71,7 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
     then exact rule // {why = "does not reach a line that is only a redirection: OpenCode does not ask about one";}
     else text rule;
 
-  # `..` is how OpenCode begins the name of what lies outside, so an allow must not match it by accident.
+  # `..` is how OpenCode begins the name of what lies outside, so no exception must match it by accident.
   reachesOut = pattern: builtins.match ".*[.][.?*/].*|[?][.?*].*" pattern != null;
 
   /*
@@ -82,7 +82,9 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
     parts = builtins.match "[*]+([^*?]+)(.*)" rule.pattern;
     literal = builtins.head parts;
   in
-    optionals (parts != null && rule.action != "allow") (
+    # One character may be the slash of an absolute path.
+    optionals (hasPrefix "?" rule.pattern && rule.action != "allow") (directory rule).rendered
+    ++ optionals (parts != null && rule.action != "allow") (
       if builtins.elemAt parts 1 != ""
       then [(rule // {pattern = "*${literal}*";})]
       else optional (hasInfix "/" literal) (rule // {pattern = "${parent rule.pattern}?";})
@@ -99,16 +101,19 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
     }
     else if rule.action == "allow" && reachesOut rule.pattern
     then dropped "is left out: in OpenCode it would reach what lies outside the project"
+    else if reachesOut rule.pattern
+    then (text rule // {outside = sameOutside rule;}) // {inexact = true;}
     else text rule // {outside = sameOutside rule;};
 
   parent = pattern: builtins.head (builtins.match "(.*/)?[^/]*" pattern);
-  upToStar = pattern: builtins.head (builtins.match "([^*]*[*]?).*" pattern);
+  beforeWildcard = pattern: builtins.head (builtins.match "([^*?]*).*" pattern);
 
   # The directory's path and "/*" is what is compared, so a rule for a file must cover its directory.
   directory = rule: let
-    ofParent = parent rule.pattern;
+    literal = beforeWildcard rule.pattern;
+    ofParent = parent literal;
     covering =
-      optional (hasInfix "*" rule.pattern) (upToStar rule.pattern)
+      optional (literal != rule.pattern) "${literal}*"
       ++ optional (ofParent != null) "${ofParent}?";
   in
     if builtins.match ".*/[*]+" rule.pattern != null && builtins.match "[^*?]*" (parent rule.pattern) != null
