@@ -20,9 +20,8 @@
 
   # Whose homes stay when the others are rolled back; a backend of persistence keeps them by itself.
   # Whether anything is rolled back makes no difference, so that no home moves when that changes.
-  persistent = lib.filterAttrs (
-    _: agent: cfg.persistence.backend == null && agent.deploymentModel == "device"
-  ) cfg.localAgents;
+  keepsItsHome = agent: cfg.persistence.backend == null && agent.deploymentModel == "device";
+  persistent = lib.filterAttrs (_: keepsItsHome) cfg.localAgents;
 
   subvolumes =
     {${cfg.agentsDir} = ephemeral.subvolume;}

@@ -24,8 +24,7 @@
 in {
   config = lib.mkIf (agents != {}) {
     users.users = lib.mkIf (cfg.humanUser != null) {
-      ${cfg.humanUser}.packages =
-        [((programs null).chooser portals)] ++ builtins.attrValues portals;
+      ${cfg.humanUser}.packages = [((programs null).chooser portals)] ++ builtins.attrValues portals;
     };
 
     security.polkit = {
