@@ -87,7 +87,10 @@ choose() {
     [[ -t 0 || -t 2 ]] || fail "there is no terminal to choose at: name a project." 2
     line=$(candidates | fzf --no-multi --tabstop=32 --prompt="$agent> ") || status=$?
     case $status in
-    0) project=${line%%$'\t'*} ;;
+    0) # Somebody's own options may make fzf print more before it.
+        line=${line##*$'\n'}
+        project=${line%%$'\t'*}
+        ;;
     1) fail "no project of that name was found." ;;
     *) exit "$status" ;; # 130: cancelled
     esac

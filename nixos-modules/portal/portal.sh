@@ -42,5 +42,6 @@ if [[ ! $agent && ${#NUKETOWN_AGENTS[@]} -eq 1 ]]; then
 elif [[ ! $agent ]]; then
     [[ -t 0 || -t 2 ]] || fail "there is no terminal to choose at: name an agent with --agent."
     agent=$(printf '%s\n' "${NUKETOWN_AGENTS[@]}" | fzf --no-multi --prompt='agent> ') || exit
+    agent=${agent##*$'\n'} # somebody's own options may make fzf print more before it
 fi
 exec "portal-$agent" "$@"

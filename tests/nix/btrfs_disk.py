@@ -76,9 +76,11 @@ class Disk:
         run = f"{before} && exec bash {shlex.quote(str(SCRIPTS / name))}"
         return self._namespace(["bash", "-c", run], environment)
 
-    def run(self, program: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, words: Sequence[str | Path], variables: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program in a namespace of its own, with these variables and no others."""
-        return self._namespace([str(program)], variables)
+        return self._namespace([str(word) for word in words], variables)
 
     def files(self) -> set[str]:
         """Every file, by its path from the top level."""

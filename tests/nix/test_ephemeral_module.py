@@ -158,6 +158,14 @@ def test_systemd_takes_the_units(
     assert (done.returncode, ours) == (0, [])
 
 
+def _confined(unit: str) -> list[str]:
+    """Words that take the capabilities away that the unit does not have."""
+    kept = [word.removeprefix("CAP_").lower() for word in _words(unit, "CapabilityBoundingSet")]
+    assert kept
+    return ["setpriv", f"--bounding-set=-all,{','.join(f'+{word}' for word in kept)}",
+            "--inh-caps=-all", "--no-new-privs", "--"]  # fmt: skip
+
+
 def _changed(**nuketown: object) -> dict[str, Any]:
     return WORKSTATION | {"nuketown": WORKSTATION["nuketown"] | nuketown}
 
@@ -206,11 +214,17 @@ class TestBuilt:
         rollback, prune = map(Path, built)
         value = values["workstation"]
         device = {"NUKETOWN_DEVICE": disk.device}
+        confined = _confined(value["generations"])
         for boot in range(6):
-            done = disk.run(rollback, _environment(value["unit"]) | device)
+            done = disk.run([rollback], _environment(value["unit"]) | device)
             assert done.returncode == 0, done.stderr
-            disk.shell(f"echo {boot} >@agents/boot && echo {boot} >>@agents-home-liver/boots")
-            done = disk.run(prune, _environment(value["generations"]) | device)
+            disk.shell(
+                f"echo {boot} >@agents/boot; echo {boot} >>@agents-home-liver/boots; "
+                "install -d -m 0700 -o 1100 -g 1100 @agents/ada; cd @agents/ada; "
+                "btrfs -q subvolume create pods; btrfs -q subvolume create pods/deep; "
+                "chown -R 1100:1100 .; chmod 0500 pods; btrfs property set -t subvol pods ro true"
+            )
+            done = disk.run([*confined, prune], _environment(value["generations"]) | device)
             assert done.returncode == 0, done.stderr
         kept = [disk.shell(f"cat '{path}/boot'") for path in disk.generations()]
         assert kept == ["2", "3", "4"]

@@ -9,12 +9,11 @@ import pytest
 
 from nuketown_demo import debian
 from nuketown_demo.container import ENVIRONMENT, PYTHON_PATH, Container
+from tests.nix.debian_trial import PACKAGES
 from tests.nix.portal_stage import polkit_rule, program_text
 from tests.systemd.agent import UNIT, Agent
 
 pytestmark = [pytest.mark.systemd, pytest.mark.slow]
-
-_PACKAGES = ("fzf", "jq", "polkitd", "systemd-container")
 
 
 class PortalTown:
@@ -114,13 +113,15 @@ class PortalTown:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalTown]:
     log = tmp_path_factory.mktemp("portal") / "boot.log"
-    with Container(debian.root(_PACKAGES), log) as booted:
+    with Container(debian.root(PACKAGES), log) as booted:
         yield PortalTown(booted)
 
 
 def test_josh_joins_the_session_that_the_daemon_starts(town: PortalTown) -> None:
-    town.terminal("josh", "portal-ada")
-    town.see("josh", "(ada has it)")  # the real fzf's list
+    # The real fzf, with what people have in their profiles.
+    options = "'--multi --print-query --expect=ctrl-o --reverse'"
+    town.terminal("josh", "env", f"FZF_DEFAULT_OPTS={options}", "portal-ada")
+    town.see("josh", "(ada has it)")
     town.as_user("josh", "tmux", "-L", "terminal", "send-keys", "hel", "Enter")
     # Claude Code, as ada, in ada's tmux, in josh's tmux.
     town.container.wait("tmux -L portal-ada list-clients -t =hello | grep -q .", user="ada")
