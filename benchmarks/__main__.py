@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import json
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -47,20 +49,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     names = [arguments.name] if arguments.name else list(BENCHMARKS)
     table = _table()
-    try:
-        for name in names:
-            for figure in asyncio.run(_run(name, quiet=arguments.json)):
-                if arguments.json:
-                    sys.stdout.write(json.dumps(figure.as_object()) + "\n")
-                    sys.stdout.flush()
-                else:
-                    table.add_row(*_row(figure))
-    except NuketownError as exc:
-        sys.stderr.write(f"bench: {exc}\n")
-        return exc.exit_code
-    if not arguments.json:
+    status = 0
+    for name in names:
+        try:
+            figures = asyncio.run(_run(name, quiet=arguments.json))
+        except (NuketownError, OSError) as exc:  # TimeoutError is one of the latter
+            # One that can't be measured takes no other with it, and what was measured is printed.
+            reason = str(exc) or f"{type(exc).__name__} in {_place(exc)}"
+            sys.stderr.write(f"bench: {name} could not be measured: {reason}\n")
+            status = 1
+            continue
+        for figure in figures:
+            if arguments.json:
+                sys.stdout.write(json.dumps(figure.as_object()) + "\n")
+                sys.stdout.flush()
+            else:
+                table.add_row(*_row(figure))
+    if not arguments.json and table.rows:
         Console().print(table)
-    return 0
+    return status
+
+
+def _place(exc: BaseException) -> str:
+    """The line of ours that an exception without words came through last."""
+    frames = [f for f in traceback.extract_tb(exc.__traceback__) if "benchmarks" in f.filename]
+    last = frames[-1]
+    return f"{Path(last.filename).name}:{last.lineno} ({last.line})"
 
 
 async def _run(name: str, *, quiet: bool) -> list[Figure]:

@@ -21,6 +21,7 @@ from benchmarks.bare_client import BareClient
 from benchmarks.figure import Figure, alone, compared
 from benchmarks.population import Agent, plugins, short_directory
 from benchmarks.process import bare_client, daemon, online, status_when
+from nuketown_daemon.errors import NuketownError
 from nuketown_demo.messages_api import MessagesApi
 from nuketown_demo.prosody import HOST
 from nuketown_demo.town import AGENT, OWNER, Town
@@ -56,7 +57,11 @@ class Pipe:
             heard.set_result(time.perf_counter())
 
         loop.add_reader(self._descriptor, take)
-        return await asyncio.wait_for(heard, _ANSWER_S)
+        try:
+            return await asyncio.wait_for(heard, _ANSWER_S)
+        except TimeoutError as exc:
+            loop.remove_reader(self._descriptor)
+            raise NuketownError(f"no session began within {_ANSWER_S:.0f} s.") from exc
 
     def close(self) -> None:
         """Close it."""
@@ -80,10 +85,17 @@ class Owner(BareClient):
             self.heard.put_nowait(message["body"])
 
     async def hears(self, part: str) -> None:
-        """Wait for a message with ``part`` in it."""
-        async with asyncio.timeout(_ANSWER_S):
-            while part not in await self.heard.get():
-                pass
+        """Wait for a message with ``part`` in it.
+
+        :raises NuketownError: it did not come; says what came instead
+        """
+        instead = []
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                while part not in (body := await self.heard.get()):
+                    instead.append(body)
+        except TimeoutError as exc:
+            raise NuketownError(f"nobody said {part!r}; said was: {instead}.") from exc
 
 
 async def dm_to_session() -> list[Figure]:
@@ -153,9 +165,13 @@ async def _by_daemon(town: Town, owner: Owner, pipe: Pipe) -> float:
     """Seconds from a DM until the command runs in its pane; the task is ended afterwards."""
     start = time.perf_counter()
     owner.send_message(JID(town.agent), f"work on hello -- {_PROMPT}", mtype="chat")
-    took = await pipe.written() - start
+    try:
+        took = await pipe.written() - start
+    except NuketownError as exc:
+        said = [owner.heard.get_nowait() for _ in range(owner.heard.qsize())]
+        raise NuketownError(f"{exc} The daemon said: {said}.") from exc
     await owner.hears("On it")
-    await _tmux(town, "kill-server")
+    await _end_server(town)
     # Without its session the task fails; the next begins from the same state.
     await owner.hears("Failed")
     await _idle(town)
@@ -174,13 +190,29 @@ async def _by_hand(town: Town, owner: Owner, pipe: Pipe) -> float:
         "-s", "hello", "-x", "160", "-y", "48", "-c", str(town.clone), "--", *command,
     )  # fmt: skip
     took = await waiting - start
-    await _tmux(town, "kill-server")
+    await _end_server(town)
     return took
 
 
 async def _idle(town: Town) -> None:
     await status_when(town.socket, lambda status: status["current"] is None)
     await asyncio.sleep(0.3)  # what is left to be written and sent
+
+
+async def _end_server(town: Town) -> None:
+    """End the tmux server, and see it gone: one that goes away still takes connections, and what
+    is asked of it ends with "server exited unexpectedly".
+    """
+    await _tmux(town, "kill-server")
+    path = Path(town.environment["TMUX_TMPDIR"]) / f"tmux-{os.getuid()}" / _SERVER
+    async with asyncio.timeout(_ANSWER_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_unix_connection(path)
+            except OSError:
+                return
+            writer.close()
+            await asyncio.sleep(0.005)
 
 
 async def _tmux(town: Town, *words: str) -> None:

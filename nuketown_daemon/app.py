@@ -163,8 +163,7 @@ class Application:
             )
         answer = await self._commands.cancel(task, uid_requester(peer_uid))
         if answer.write is not None:
-            async with self._journal.transaction() as transaction:
-                await answer.write(transaction)
+            await self._journal.write(answer.write)
         elif answer.afterwards is not None:
             answer.afterwards()
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nuketown_daemon import reporting
@@ -33,8 +33,8 @@ class Answer:
     """What to say, and what to change with it in one transaction or after it."""
 
     text: str
-    write: Callable[[Transaction], Awaitable[str | None]] | None = None
-    """May return a text that replaces ``text``."""
+    write: Callable[[Transaction], str | None] | None = None
+    """For :meth:`Journal.write`; may return a text that replaces ``text``."""
     afterwards: Callable[[], None] | None = None
     thread: str | None = None
     """Thread to say it in; None: the one of the message."""
@@ -160,12 +160,12 @@ class ChatCommands:
 
         return Answer(stopping, afterwards=stop)
 
-    def _drop(self, task: Task) -> Callable[[Transaction], Awaitable[str | None]]:
-        async def write(transaction: Transaction) -> str | None:
-            dropped = await self._journal.tasks.move(
+    def _drop(self, task: Task) -> Callable[[Transaction], str | None]:
+        def write(transaction: Transaction) -> str | None:
+            dropped = self._journal.tasks.move(
                 transaction, task.id, TaskState.CANCELLED, result="Taken out of the queue."
             )
-            self._board.task_changed(dropped)
+            transaction.on_commit(lambda: self._board.task_changed(dropped))
             return None
 
         return write
@@ -188,19 +188,18 @@ class ChatCommands:
         request = task.request.model_copy(
             update={"requester": message.sender, "reply_to": message.reply_to, "follows": None}
         )
-        return Answer("", self._again(request), self._runner.wake)
+        return Answer("", self.accept(request), self._runner.wake)
 
-    def _again(self, request: TaskRequest) -> Callable[[Transaction], Awaitable[str | None]]:
-        async def write(transaction: Transaction) -> str | None:
-            return await self.accept(transaction, request)
+    def accept(self, request: TaskRequest) -> Callable[[Transaction], str]:
+        """How a task is written down; returns its acknowledgement."""
+        current = self._runner.current
+
+        def write(transaction: Transaction) -> str:
+            task = self._journal.tasks.add(transaction, request)
+            rows = transaction.rows(
+                "SELECT count(*) FROM tasks WHERE state IN ('queued', 'preparing', 'running')"
+            )
+            transaction.on_commit(lambda: self._board.task_changed(task))
+            return reporting.accepted(self._agent, task, current, int(rows[0][0]))
 
         return write
-
-    async def accept(self, transaction: Transaction, request: TaskRequest) -> str:
-        """Write a task down and return its acknowledgement."""
-        task = await self._journal.tasks.add(transaction, request)
-        rows = await transaction.rows(
-            "SELECT count(*) FROM tasks WHERE state IN ('queued', 'preparing', 'running')"
-        )
-        self._board.task_changed(task)
-        return reporting.accepted(self._agent, task, self._runner.current, int(rows[0][0]))

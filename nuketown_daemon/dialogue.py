@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from nuketown_daemon.chat import OutgoingMessage
 from nuketown_daemon.errors import SessionError
@@ -38,12 +39,12 @@ class Dialogue:
         in_room = task.request.source == "room" and task.request.reply_to is not None
         return OutgoingMessage(to, body, task.request.thread, in_room, task.id, choices)
 
-    async def say(self, transaction: Transaction, task: Task, body: str) -> None:
+    def say(self, transaction: Transaction, task: Task, body: str) -> None:
         """Write down what the requester has to hear about ``task``."""
         message = self.message(task, body)
         if message is not None:
-            await self._journal.messages.add(transaction, message)
-        self._board.said(body, task)
+            self._journal.messages.add(transaction, message)
+        transaction.on_commit(lambda: self._board.said(body, task))
 
     async def ask(self, task: Task, text: str, choices: tuple[str, ...] = ()) -> str:
         """Ask the requester and wait for the answer.
@@ -59,8 +60,9 @@ class Dialogue:
                 answer = await future
             answered = True
         except TimeoutError as exc:
-            async with self._journal.transaction() as transaction:
-                await self._journal.questions.close(transaction, question.id, None)
+            await self._journal.write(
+                lambda transaction: self._journal.questions.close(transaction, question.id, None)
+            )
             raise SessionError(
                 f"nobody answered within {self._timeout_s / 60:.0f} minutes: {text[:200]}"
             ) from exc
@@ -79,20 +81,21 @@ class Dialogue:
             )
         requester = task.request.requester
         asked_of = self._people.first_owner if requester.startswith("uid:") else requester
-        async with self._journal.transaction() as transaction:
-            stanza_id = await self._journal.messages.add(transaction, message)
-            question = await self._journal.questions.add(
-                transaction,
-                Question(
-                    id=0,
-                    task_id=task.id,
-                    asked_of=asked_of or message.to,
-                    thread=task.request.thread,
-                    stanza_id=stanza_id,
-                    text=text,
-                    choices=choices,
-                ),
-            )
+        question = Question(
+            id=0,
+            task_id=task.id,
+            asked_of=asked_of or message.to,
+            thread=task.request.thread,
+            stanza_id=None,
+            text=text,
+            choices=choices,
+        )
+
+        def write(transaction: Transaction) -> Question:
+            stanza_id = self._journal.messages.add(transaction, message)
+            return self._journal.questions.add(transaction, replace(question, stanza_id=stanza_id))
+
+        question = await self._journal.write(write)
         self._board.said(text, task)
         return question
 

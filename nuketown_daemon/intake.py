@@ -114,8 +114,9 @@ class Intake:
             reply_to=reply_to,
             thread=_new_thread(),
         )
-        async with self._journal.transaction() as transaction:
-            task = await self._journal.tasks.add(transaction, request)
+        task = await self._journal.write(
+            lambda transaction: self._journal.tasks.add(transaction, request)
+        )
         self._runner.wake()
         return task
 
@@ -222,12 +223,13 @@ class Intake:
 
         task_id = question.task_id
         late = f"Answer to your question «{question.text}»: {text}"
+        awaited = self._dialogue.awaits(question)
 
-        async def write(transaction: Transaction) -> str | None:
-            await self._journal.questions.close(transaction, question.id, text)
-            if not self._dialogue.awaits(question):
+        def write(transaction: Transaction) -> str | None:
+            self._journal.questions.close(transaction, question.id, text)
+            if not awaited:
                 # Asked before a restart: the session that goes on now is told.
-                await self._journal.steering.add(transaction, task_id, late)
+                self._journal.steering.add(transaction, task_id, late)
             return None
 
         def hand_over() -> None:
@@ -247,9 +249,9 @@ class Intake:
             return Answer(self._which_project(question.choices))
         accept = self._new_task(request)
 
-        async def write(transaction: Transaction) -> str | None:
-            await self._journal.questions.close(transaction, question.id, text)
-            return await accept.write(transaction) if accept.write else None
+        def write(transaction: Transaction) -> str | None:
+            self._journal.questions.close(transaction, question.id, text)
+            return accept.write(transaction) if accept.write else None
 
         return Answer("", write, accept.afterwards)
 
@@ -261,8 +263,8 @@ class Intake:
                     "or wait until it runs."
                 )
 
-            async def write(transaction: Transaction) -> str | None:
-                await self._journal.steering.add(transaction, task.id, text)
+            def write(transaction: Transaction) -> str | None:
+                self._journal.steering.add(transaction, task.id, text)
                 return None
 
             def steer() -> None:
@@ -292,20 +294,16 @@ class Intake:
     def _new_task(self, request: TaskRequest) -> Answer:
         if self._runner.current is None:
             self._resolver.look_ahead(request.project)
-
-        async def write(transaction: Transaction) -> str | None:
-            return await self._commands.accept(transaction, request)
-
-        return Answer("", write, self._runner.wake, thread=request.thread)
+        return Answer("", self._commands.accept(request), self._runner.wake, thread=request.thread)
 
     def _ask_which(self, message: IncomingMessage, unclear: Unclear) -> Answer:
         candidates = unclear.candidates or tuple(self._resolver.known_projects())
         text = self._which_project(unclear.candidates)
         thread = message.thread or _new_thread()
 
-        async def write(transaction: Transaction) -> str | None:
-            await self._journal.questions.close_unclear_of(transaction, message.sender)
-            await self._journal.questions.add(
+        def write(transaction: Transaction) -> str | None:
+            self._journal.questions.close_unclear_of(transaction, message.sender)
+            self._journal.questions.add(
                 transaction,
                 Question(
                     id=0,
@@ -354,13 +352,13 @@ class Intake:
         return Unclear(unclear.text, named or unclear.candidates, unclear.branch, unclear.mode)
 
     async def _apply(self, message: IncomingMessage, answer: Answer) -> None:
-        async with self._journal.transaction() as transaction:
+        def write(transaction: Transaction) -> None:
             text = answer.text
             if answer.write is not None:
-                text = await answer.write(transaction) or text
-            await self._journal.messages.mark_seen(transaction, message)
+                text = answer.write(transaction) or text
+            self._journal.messages.mark_seen(transaction, message)
             if text:
-                await self._journal.messages.add(
+                self._journal.messages.add(
                     transaction,
                     OutgoingMessage(
                         message.reply_to,
@@ -370,6 +368,8 @@ class Intake:
                         choices=answer.choices,
                     ),
                 )
+
+        await self._journal.write(write)
         if answer.afterwards is not None:
             answer.afterwards()
 

@@ -50,8 +50,8 @@ class TaskObserver:
 
     async def say(self, text: str) -> None:
         """Tell the requester something that must arrive."""
-        async with self._journal.transaction() as transaction:
-            await self._dialogue.say(transaction, self.task, text)
+        task = self.task
+        await self._journal.write(lambda transaction: self._dialogue.say(transaction, task, text))
 
     async def waiting(self, reason: str | None) -> None:
         """Show that it waits."""
@@ -85,10 +85,10 @@ class TaskObserver:
         jid = self._people.peer_named(agent)
         if jid is None:
             raise SessionError(f"{agent[:60]!r} is not among the peers of xmpp.toml.")
-        async with self._journal.transaction() as transaction:
-            await self._journal.messages.add(
-                transaction, OutgoingMessage(jid, text, task_id=self.task.id)
-            )
+        message = OutgoingMessage(jid, text, task_id=self.task.id)
+        await self._journal.write(
+            lambda transaction: self._journal.messages.add(transaction, message)
+        )
         self._board.said(f"to {jid}: {text}", self.task)
 
     async def spent(self, cost_usd: float, turns: int) -> None:

@@ -111,16 +111,16 @@ class TaskRunner:
         """Work until cancelled. What was running when the daemon went down comes first."""
         for task in await self._journal.tasks.in_states(TaskState.PREPARING, TaskState.RUNNING):
             log.info("task taken up again", task=task.id, state=task.state)
-            await self._supervise(task)
+            await self._supervise(task, await self._journal.steering.untaken(task.id))
         while True:
             self._queue_grew.clear()
-            task_or_none = await self._journal.tasks.next_queued()
-            if task_or_none is None:
+            found = await self._journal.next_queued()
+            if found is None:
                 await self._queue_grew.wait()
             else:
-                await self._supervise(task_or_none)
+                await self._supervise(*found)
 
-    async def _supervise(self, task: Task) -> None:
+    async def _supervise(self, task: Task, said: list[str]) -> None:
         """Run one task; whatever goes wrong in it is its own end, not the daemon's."""
         observer = TaskObserver(
             task,
@@ -132,7 +132,7 @@ class TaskRunner:
             approvals=self._approvals,
         )
         self._running = running = _Running(task)
-        for text in await self._journal.steering.untaken(task.id):
+        for text in said:
             running.control.steering.put_nowait(text)
         self._board.working_on(task)
         try:
@@ -210,8 +210,13 @@ class TaskRunner:
 
     async def _begin(self, running: _Running, workspace: Workspace, *states: TaskState) -> None:
         """Choose the session and write it down before it starts: a crash finds it by its id."""
-        session_id, mode = await self._choose_session(running.task, workspace.path)
-        job = SessionJob(running.task.id, running.task.request.prompt, workspace.path, session_id)
+        task = running.task
+        mode = task.request.mode or self._configuration.daemon.mode
+        earlier = await self._continued(task, workspace.path, mode)
+        session_id = earlier or str(uuid.uuid4())
+        job = SessionJob(
+            task.id, task.request.prompt, workspace.path, session_id, resume=earlier is not None
+        )
         preparing = asyncio.create_task(self._sessions[mode].prepare(job))
         try:
             await self._move(
@@ -226,8 +231,8 @@ class TaskRunner:
         finally:
             await preparing
 
-    async def _choose_session(self, task: Task, workspace: Path) -> tuple[str, Mode]:
-        mode = task.request.mode or self._configuration.daemon.mode
+    async def _continued(self, task: Task, workspace: Path, mode: Mode) -> str | None:
+        """The session of an earlier task that this one goes on with."""
         earlier = await self._followed(task)
         if (
             earlier is not None
@@ -235,8 +240,8 @@ class TaskRunner:
             and earlier.session_mode is mode
             and earlier.workspace == str(workspace)
         ):
-            return earlier.session_id, mode
-        return str(uuid.uuid4()), mode
+            return earlier.session_id
+        return None
 
     async def _followed(self, task: Task) -> Task | None:
         if task.request.follows is None:
@@ -291,11 +296,14 @@ class TaskRunner:
         # Undone by a power cut, preparing is a task that is still queued; what it pays for has a
         # note of its own.
         durable = states[-1] is not TaskState.PREPARING
-        async with self._journal.transaction(durable=durable) as transaction:
-            for state in states:
-                running.task = await self._journal.tasks.move(
-                    transaction, running.task.id, state, **(facts if state is states[-1] else {})
-                )
+        task_id = running.task.id
+
+        def write(transaction: Transaction) -> Task:
+            for state in states[:-1]:
+                self._journal.tasks.move(transaction, task_id, state)
+            return self._journal.tasks.move(transaction, task_id, states[-1], **facts)
+
+        running.task = await self._journal.write(write, durable=durable)
         log.info("task moved", task=running.task.id, state=states[-1])
         self._board.task_changed(running.task)
 
@@ -332,26 +340,28 @@ class TaskRunner:
     async def _write_end(
         self, task: Task, state: TaskState, result: SessionResult, work: str | None
     ) -> Task:
-        async with self._journal.transaction() as transaction:
-            ended = await self._journal.tasks.move(
+        def write(transaction: Transaction) -> Task:
+            ended = self._journal.tasks.move(
                 transaction, task.id, state, result=reporting.shortened(result.text)
             )
-            await self._journal.questions.close_of_task(transaction, task.id)
-            await self._dialogue.say(transaction, ended, reporting.summary(ended, work))
+            self._journal.questions.close_of_task(transaction, task.id)
+            self._dialogue.say(transaction, ended, reporting.summary(ended, work))
             if state is TaskState.DONE:
-                await self._follow_up(transaction, ended)
-        return ended
+                self._follow_up(transaction, ended)
+            return ended
 
-    async def _follow_up(self, transaction: Transaction, ended: Task) -> None:
+        return await self._journal.write(write)
+
+    def _follow_up(self, transaction: Transaction, ended: Task) -> None:
         """Queue what was said to the session too late for it to hear."""
-        unheard = await self._journal.steering.take_all(transaction, ended.id)
+        unheard = self._journal.steering.take_all(transaction, ended.id)
         if not unheard:
             return
         request = ended.request.model_copy(
             update={"prompt": "\n\n".join(unheard)[:PROMPT_LIMIT], "follows": ended.id}
         )
-        task = await self._journal.tasks.add(transaction, request)
-        self._board.task_changed(task)
-        await self._dialogue.say(
+        task = self._journal.tasks.add(transaction, request)
+        transaction.on_commit(lambda: self._board.task_changed(task))
+        self._dialogue.say(
             transaction, task, f"What you said last is next: {reporting.name_of(task)}."
         )

@@ -112,17 +112,17 @@ class Agent:
     async def _handle(self, message: IncomingMessage) -> None:
         if self.before_journal:
             await self.before_journal(message)
-        async with self.journal.transaction() as transaction:
-            await self.journal.messages.mark_seen(transaction, message)
+        await self.journal.write(
+            lambda transaction: self.journal.messages.mark_seen(transaction, message)
+        )
         self.heard.append(message)
 
     async def say(self, to: str, body: str, **more: object) -> str:
         """Put a message into the outbox; its stanza id."""
-        async with self.journal.transaction() as transaction:
-            return await self.journal.messages.add(
-                transaction,
-                OutgoingMessage(to, body, **more),  # type: ignore[arg-type]
-            )
+        message = OutgoingMessage(to, body, **more)  # type: ignore[arg-type]
+        return await self.journal.write(
+            lambda transaction: self.journal.messages.add(transaction, message)
+        )
 
     async def hears(self, body: str) -> IncomingMessage:
         """Wait until it heard ``body``."""

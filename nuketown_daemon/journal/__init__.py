@@ -6,15 +6,19 @@ it reports: whatever is killed when, nothing is lost and nothing is said or done
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from nuketown_daemon.journal.database import Database, Transaction
+from nuketown_daemon.journal.database import Database, Rows, Transaction
 from nuketown_daemon.journal.message_tables import MessageTables
 from nuketown_daemon.journal.question_table import Question, QuestionTable
 from nuketown_daemon.journal.steering_table import SteeringTable
 from nuketown_daemon.journal.task_table import TaskTable
+from nuketown_daemon.task import Task
+
+_T = TypeVar("_T")
 
 
 class Journal:
@@ -37,12 +41,22 @@ class Journal:
         async with Database.open(path) as database:
             yield cls(database)
 
-    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
-        """Changes that are on disk together or not at all.
+    async def write(self, change: Callable[[Transaction], _T], *, durable: bool = True) -> _T:
+        """Make changes that are on disk together or not at all.
 
-        :param durable: False: what a power cut may undo, see :meth:`Database.transaction`
+        :param change: runs in the journal's thread, see :meth:`Database.write`
+        :param durable: False: what a power cut may undo
         """
-        return self._database.transaction(durable=durable)
+        return await self._database.write(change, durable=durable)
+
+    async def next_queued(self) -> tuple[Task, list[str]] | None:
+        """The task whose turn it is, and what was said to it that it has not heard yet."""
+
+        def look(rows: Rows) -> tuple[Task, list[str]] | None:
+            task = self.tasks.first_queued(rows)
+            return (task, self.steering.unheard(rows, task.id)) if task else None
+
+        return await self._database.read(look)
 
 
 __all__ = ["Journal", "Question", "QuestionTable", "TaskTable", "Transaction"]

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import aiosqlite
+from typing import Any, Protocol, TypeVar
 
 from nuketown_daemon.errors import JournalError
+
+_T = TypeVar("_T")
 
 _VERSION = 1
 _SCHEMA = """
@@ -67,55 +69,47 @@ CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
+class Rows(Protocol):
+    """Runs one query."""
+
+    def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """What ``sql`` finds with ``values``."""
+
+
 class Transaction:
-    """What a transaction may do; made by :meth:`Database.transaction` only."""
+    """What a transaction may do; made by :meth:`Database.write` only."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.outbox_grew = False
+        self.committed = False
+        self.callbacks: list[Callable[[], object]] = []
 
-    async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run one statement and return the last row's id."""
-        async with self._connection.execute(sql, values) as cursor:
-            return cursor.lastrowid or 0
+        return self._connection.execute(sql, values).lastrowid or 0
 
-    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one query."""
-        return list(await self._connection.execute_fetchall(sql, values))
+        return self._connection.execute(sql, values).fetchall()
 
-
-class _Lane:
-    """One connection, used by one transaction at a time; its work runs in a thread of its own."""
-
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self.connection = connection
-        self.lock = asyncio.Lock()
-
-    async def finish(self, sql: str, values: Sequence[Any] = ()) -> None:
-        """Run one statement to its end even if cancelled meanwhile: it can't be called back."""
-        running = asyncio.ensure_future(self.connection.execute(sql, values))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait({running})
-            raise
-
-    async def roll_back(self) -> None:
-        """Undo what was begun; its own statements come before this in the connection's queue."""
-        with contextlib.suppress(sqlite3.Error):
-            await self.connection.execute("SELECT 1")
-            if self.connection.in_transaction:
-                await self.finish("ROLLBACK")
+    def on_commit(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` in the event loop when the changes are written, and only then."""
+        self.callbacks.append(callback)
 
 
 class Database:
-    """The file, by two connections: what has to be on disk does not wait for what need not be."""
+    """The file, by one connection in a thread of its own, which does one thing after the other.
+
+    Every hand-over to a thread and back costs about as much as a statement, and while the event
+    loop is busy ten times that: a whole transaction is one function, handed over once.
+    """
 
     def __init__(
-        self, durable: aiosqlite.Connection, lazy: aiosqlite.Connection, path: Path
+        self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, path: Path
     ) -> None:
-        self._durable = _Lane(durable)
-        self._lazy = _Lane(lazy)
+        self._connection = connection
+        self._thread = thread
+        self._durable: bool | None = None
         self.path = path
         self.outbox_grew = asyncio.Event()
 
@@ -126,58 +120,94 @@ class Database:
 
         :raises JournalError: it can't be opened, is no journal, or is from a newer version
         """
-        async with AsyncExitStack() as stack:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        try:
             with _translated(path):
-                await asyncio.to_thread(_make_private, path)
-                durable = await _connect(stack, path)
-                await _prepare(durable, path)
-                # A task is on disk before it is acknowledged, also when the power fails.
-                await durable.execute("PRAGMA synchronous = FULL")
-                lazy = await _connect(stack, path)
-                await lazy.execute("PRAGMA synchronous = NORMAL")
-            yield cls(durable, lazy, path)
+                connection = await _finished(thread, partial(_open, path))
+            try:
+                yield cls(connection, thread, path)
+            finally:
+                await _finished(thread, connection.close)
+        finally:
+            thread.shutdown(wait=False)
 
-    @asynccontextmanager
-    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
-        """All or nothing; on disk when the context ends without an exception.
+    async def write(self, change: Callable[[Transaction], _T], *, durable: bool = True) -> _T:
+        """Run ``change`` as a transaction: all or nothing, written when this returns.
 
+        A write that is cancelled is finished first: it can't be called back.
+
+        :param change: runs in the journal's thread and touches nothing but the transaction; what
+            the event loop shall hear of goes to :meth:`Transaction.on_commit`
         :param durable: False: it survives the end of this process, but not, until the next durable
             one, a power cut (sqlite.org/pragma.html#pragma_synchronous). Nobody waits for the disk.
         :raises JournalError: it could not be written; nothing of it was
         """
-        lane = self._durable if durable else self._lazy
-        async with lane.lock:
+        transaction = Transaction(self._connection)
+        try:
             with _translated(self.path):
-                transaction = Transaction(lane.connection)
-                try:
-                    await lane.finish("BEGIN IMMEDIATE")
-                    yield transaction
-                    await lane.finish("COMMIT")
-                except BaseException:
-                    # What failed or was cancelled is what the caller has to hear of.
-                    await lane.roll_back()
-                    raise
-        if transaction.outbox_grew:
-            self.outbox_grew.set()
-
-    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Run one query outside a transaction.
-
-        :raises JournalError: the file can't be read
-        """
-        async with self._durable.lock:
-            with _translated(self.path):
-                return list(await self._durable.connection.execute_fetchall(sql, values))
+                work = partial(self._commit, transaction, change, durable=durable)
+                return await _finished(self._thread, work)
+        finally:
+            if transaction.committed:
+                for callback in transaction.callbacks:
+                    callback()
 
     async def execute(self, sql: str, values: Sequence[Any] = (), *, durable: bool = True) -> None:
         """Run one statement as a transaction of its own.
 
         :raises JournalError: it could not be written
         """
-        lane = self._durable if durable else self._lazy
-        async with lane.lock:
-            with _translated(self.path):
-                await lane.finish(sql, values)
+        await self.write(lambda transaction: transaction.execute(sql, values), durable=durable)
+
+    async def read(self, look: Callable[[Rows], _T]) -> _T:
+        """Run ``look`` in the journal's thread; what it is given runs one query.
+
+        :raises JournalError: the file can't be read
+        """
+        with _translated(self.path):
+            return await _finished(self._thread, lambda: look(self._rows))
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Run one query.
+
+        :raises JournalError: the file can't be read
+        """
+        return await self.read(lambda rows: rows(sql, values))
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def _commit(
+        self, transaction: Transaction, change: Callable[[Transaction], _T], *, durable: bool
+    ) -> _T:
+        if durable is not self._durable:
+            level = "FULL" if durable else "NORMAL"
+            self._connection.execute(f"PRAGMA synchronous = {level}")
+            self._durable = durable
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            result = change(transaction)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                # What failed is what the caller has to hear of.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            raise
+        transaction.committed = True
+        return result
+
+
+async def _finished(thread: ThreadPoolExecutor, function: Callable[[], _T]) -> _T:
+    """Run ``function`` in ``thread``, to its end even if cancelled meanwhile."""
+    running = asyncio.get_running_loop().run_in_executor(thread, function)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.exception()  # looked at: nobody else will
+        raise
 
 
 class _translated:  # noqa: N801  (reads as what it does: `with _translated(path):`)
@@ -207,19 +237,24 @@ def _make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
-async def _connect(stack: AsyncExitStack, path: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=10)
-    stack.push_async_callback(connection.close)
-    connection.row_factory = sqlite3.Row
-    await connection.execute("PRAGMA cache_size = -512")
+def _open(path: Path) -> sqlite3.Connection:
+    _make_private(path)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
-    await connection.execute("PRAGMA journal_mode = WAL")
-    ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA cache_size = -1024")
+    connection.execute("PRAGMA journal_mode = WAL")
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     if version == 0:
-        await connection.executescript(
+        connection.executescript(
             f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
         )
     elif version != _VERSION:

@@ -22,10 +22,10 @@ class MessageTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, transaction: Transaction, message: OutgoingMessage) -> str:
+    def add(self, transaction: Transaction, message: OutgoingMessage) -> str:
         """Write down what must arrive; it is sent after the transaction. Returns its stanza id."""
         stanza_id = secrets.token_hex(12)
-        await transaction.execute(
+        transaction.execute(
             "INSERT INTO outbox (recipient, body, thread, in_room, task_id, choices, stanza_id,"
             " written) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -40,7 +40,7 @@ class MessageTables:
                 time.time(),
             ),
         )
-        transaction.outbox_grew = True
+        transaction.on_commit(self._database.outbox_grew.set)
         return stanza_id
 
     async def outbox(self) -> list[OutboxEntry]:
@@ -78,16 +78,16 @@ class MessageTables:
         )
         return rows[0][0] if rows else None
 
-    async def mark_seen(self, transaction: Transaction, message: IncomingMessage) -> None:
+    def mark_seen(self, transaction: Transaction, message: IncomingMessage) -> None:
         """Note that a message was handled, in the transaction that does what it asks for."""
         now = time.time()
         archive_key, sender_key = _keys(message)
-        await transaction.execute(
+        transaction.execute(
             "INSERT OR REPLACE INTO seen (key, at) VALUES (?, ?), (?, ?)",
             (archive_key, now, sender_key, now),
         )
         if message.archive_id:
-            await _set_cursor(transaction, message.archive_id)
+            _set_cursor(transaction, message.archive_id)
 
     async def has_seen(self, message: IncomingMessage) -> bool:
         """Was it handled before?
@@ -115,8 +115,7 @@ class MessageTables:
 
     async def set_archive_cursor(self, archive_id: str) -> None:
         """Start here: what is older is none of our business."""
-        async with self._database.transaction() as transaction:
-            await _set_cursor(transaction, archive_id)
+        await self._database.write(lambda transaction: _set_cursor(transaction, archive_id))
 
     async def prune(self) -> None:
         """Forget what was delivered or seen more than 90 days ago."""
@@ -125,8 +124,8 @@ class MessageTables:
         await self._database.execute("DELETE FROM seen WHERE at < ?", (horizon,))
 
 
-async def _set_cursor(transaction: Transaction, archive_id: str) -> None:
-    await transaction.execute(
+def _set_cursor(transaction: Transaction, archive_id: str) -> None:
+    transaction.execute(
         "INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", (_CURSOR, archive_id)
     )
 

@@ -33,9 +33,9 @@ class QuestionTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, transaction: Transaction, question: Question) -> Question:
+    def add(self, transaction: Transaction, question: Question) -> Question:
         """Write a question down (its ``id`` is ignored) and return it with its id."""
-        question_id = await transaction.execute(
+        question_id = transaction.execute(
             "INSERT INTO questions (task_id, asked_of, thread, stanza_id, text, choices, about,"
             " asked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -65,24 +65,24 @@ class QuestionTable:
         )
         return [_question(row) for row in rows]
 
-    async def close(self, transaction: Transaction, question_id: int, answer: str | None) -> None:
+    def close(self, transaction: Transaction, question_id: int, answer: str | None) -> None:
         """It was answered, or (None) there is no more need."""
-        await transaction.execute(
+        transaction.execute(
             "UPDATE questions SET closed = ?, answer = ? WHERE id = ? AND closed IS NULL",
             (time.time(), answer, question_id),
         )
 
-    async def close_unclear_of(self, transaction: Transaction, jid: str) -> None:
+    def close_unclear_of(self, transaction: Transaction, jid: str) -> None:
         """A newer message was not understood: the question about the older one is pointless."""
-        await transaction.execute(
+        transaction.execute(
             "UPDATE questions SET closed = ? WHERE task_id IS NULL AND asked_of = ?"
             " AND closed IS NULL",
             (time.time(), jid),
         )
 
-    async def close_of_task(self, transaction: Transaction, task_id: int) -> None:
+    def close_of_task(self, transaction: Transaction, task_id: int) -> None:
         """The task ended: its questions are pointless."""
-        await transaction.execute(
+        transaction.execute(
             "UPDATE questions SET closed = ? WHERE task_id = ? AND closed IS NULL",
             (time.time(), task_id),
         )

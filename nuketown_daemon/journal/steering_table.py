@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from nuketown_daemon.journal.database import Database, Transaction
+from nuketown_daemon.journal.database import Database, Rows, Transaction
+
+_UNHEARD = "SELECT text FROM steering WHERE task_id = ? AND taken IS NULL ORDER BY id"
 
 
 class SteeringTable:
@@ -13,9 +15,9 @@ class SteeringTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, transaction: Transaction, task_id: int, text: str) -> None:
+    def add(self, transaction: Transaction, task_id: int, text: str) -> None:
         """Write down what the session of a task shall hear."""
-        await transaction.execute(
+        transaction.execute(
             "INSERT INTO steering (task_id, text, said) VALUES (?, ?, ?)",
             (task_id, text, time.time()),
         )
@@ -28,20 +30,20 @@ class SteeringTable:
             (time.time(), task_id),
         )
 
-    async def take_all(self, transaction: Transaction, task_id: int) -> list[str]:
+    def take_all(self, transaction: Transaction, task_id: int) -> list[str]:
         """Return what the session did not hear and note it as taken."""
-        rows = await transaction.rows(
-            "SELECT text FROM steering WHERE task_id = ? AND taken IS NULL ORDER BY id", (task_id,)
-        )
-        await transaction.execute(
+        unheard = self.unheard(transaction.rows, task_id)
+        transaction.execute(
             "UPDATE steering SET taken = ? WHERE task_id = ? AND taken IS NULL",
             (time.time(), task_id),
         )
-        return [row["text"] for row in rows]
+        return unheard
 
     async def untaken(self, task_id: int) -> list[str]:
         """Return what the session has not heard yet, oldest first."""
-        rows = await self._database.rows(
-            "SELECT text FROM steering WHERE task_id = ? AND taken IS NULL ORDER BY id", (task_id,)
-        )
-        return [row["text"] for row in rows]
+        return await self._database.read(lambda rows: self.unheard(rows, task_id))
+
+    def unheard(self, rows: Rows, task_id: int) -> list[str]:
+        """Like :meth:`untaken`; for :meth:`Database.read`."""
+        found = rows(_UNHEARD, (task_id,))
+        return [row["text"] for row in found]

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from nuketown_daemon.errors import JournalError
-from nuketown_daemon.journal.database import Database, Transaction
+from nuketown_daemon.journal.database import Database, Rows, Transaction
 from nuketown_daemon.task import (
     ACTIVE,
     ENDED,
@@ -34,23 +34,21 @@ class TaskTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, transaction: Transaction, request: TaskRequest) -> Task:
+    def add(self, transaction: Transaction, request: TaskRequest) -> Task:
         """Write a request down as a queued task."""
         now = time.time()
-        task_id = await transaction.execute(
+        task_id = transaction.execute(
             "INSERT INTO tasks (request, thread, state, created) VALUES (?, ?, ?, ?)",
             (request.model_dump_json(), request.thread, TaskState.QUEUED, now),
         )
         return Task(id=task_id, request=request, created=now)
 
-    async def move(
-        self, transaction: Transaction, task_id: int, state: TaskState, **facts: Any
-    ) -> Task:
+    def move(self, transaction: Transaction, task_id: int, state: TaskState, **facts: Any) -> Task:
         """Take a task to ``state``, with what became known on the way.
 
         :raises TransitionError: it can't go there from where it is
         """
-        task = await self._one(transaction, task_id)
+        task = self._one(transaction, task_id)
         check_transition(task.state, state)
         now = time.time()
         changes: dict[str, Any] = {"state": state, **_checked(facts)}
@@ -58,15 +56,19 @@ class TaskTable:
             changes["started"] = now
         if state in ENDED:
             changes["ended"] = now
-        await self._update(transaction, task_id, changes)
+        self._update(transaction, task_id, changes)
         changes.pop("model_started", None)
         return task.model_copy(update=changes)
 
     async def note(self, task_id: int, **facts: Any) -> Task:
         """Write down what became known about a task, its state unchanged."""
-        async with self._database.transaction() as transaction:
-            await self._update(transaction, task_id, _checked(facts))
-            return await self._one(transaction, task_id)
+        changes = _checked(facts)
+
+        def write(transaction: Transaction) -> Task:
+            self._update(transaction, task_id, changes)
+            return self._one(transaction, task_id)
+
+        return await self._database.write(write)
 
     async def get(self, task_id: int) -> Task | None:
         """Look one up."""
@@ -84,14 +86,14 @@ class TaskTable:
         )
         return [_task(row) for row in rows]
 
-    async def next_queued(self) -> Task | None:
-        """The one whose turn it is."""
-        rows = await self._database.rows(
+    def first_queued(self, rows: Rows) -> Task | None:
+        """The one whose turn it is; for :meth:`Database.read`."""
+        found = rows(
             f"{_SELECT} WHERE tasks.id = (SELECT min(id) FROM tasks WHERE state = ?)"
             " GROUP BY tasks.id",
             (TaskState.QUEUED,),
         )
-        return _task(rows[0]) if rows else None
+        return _task(found[0]) if found else None
 
     async def count(self, *states: TaskState) -> int:
         """How many tasks are in these states."""
@@ -143,19 +145,16 @@ class TaskTable:
         )
         return float(rows[0][0])
 
-    async def _one(self, transaction: Transaction, task_id: int) -> Task:
-        rows = await transaction.rows(f"{_SELECT} WHERE tasks.id = ? GROUP BY tasks.id", (task_id,))
+    def _one(self, transaction: Transaction, task_id: int) -> Task:
+        rows = transaction.rows(f"{_SELECT} WHERE tasks.id = ? GROUP BY tasks.id", (task_id,))
         if not rows:
             raise JournalError(f"there is no task {task_id}.")
         return _task(rows[0])
 
-    async def _update(
-        self, transaction: Transaction, task_id: int, changes: dict[str, Any]
-    ) -> None:
+    def _update(self, transaction: Transaction, task_id: int, changes: dict[str, Any]) -> None:
         columns = ", ".join(f"{name} = ?" for name in changes)
-        await transaction.execute(
-            f"UPDATE tasks SET {columns} WHERE id = ?",
-            (*changes.values(), task_id),
+        transaction.execute(
+            f"UPDATE tasks SET {columns} WHERE id = ?", (*changes.values(), task_id)
         )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -157,7 +157,7 @@ class ConversationStore:
         descriptor, name = tempfile.mkstemp(dir=self._directory, prefix=".conversation-")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(conversation)))
+                file.write(json.dumps(vars(conversation)))
             Path(name).replace(self._directory / f"{conversation.session}.json")
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -42,7 +42,7 @@ def write_settings(
     target = directory / "settings.json"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(target, json.dumps(settings, indent=2) + "\n")
+        _replace(target, json.dumps(settings) + "\n")
     except OSError as exc:
         raise SessionError(
             f"{target}: the session's settings can't be written ({exc.strerror}): "

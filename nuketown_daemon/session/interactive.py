@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -41,6 +41,14 @@ _ARGUMENT_LIMIT = 128 * 1024 - 1
 _REPORT_LIMIT = 1024 * 1024
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A new Claude Code, all but started."""
+
+    conversation: Conversation
+    vector: list[str]
+
+
 class InteractiveSession:
     """Runs jobs in tmux; implements :class:`~nuketown_daemon.session.contract.Session`.
 
@@ -65,7 +73,7 @@ class InteractiveSession:
         self._conversations: dict[str, Conversation] | None = None
         self._attendance: dict[str, Attendance] = {}
         self._saving = asyncio.Lock()
-        self._written_ahead: dict[str, Path] = {}
+        self._prepared: _Prepared | None = None
 
     async def hook(self, report: HookReport) -> None:
         """Take in what a hook reports; what is not of a session of ours is ignored.
@@ -132,19 +140,17 @@ class InteractiveSession:
         name = session_name(str(job.workspace))
         known = await self._known()
         there = known.get(name)
-        prompt = as_prompt(job.prompt)
         if there is not None and self._joinable(there, job):
-            there.begin(job.task_id, prompt)
+            there.begin(job.task_id, as_prompt(job.prompt))
             await self._save(there)
             return there
-        conversation = Conversation(job.session_id, name, str(job.workspace))
-        conversation.begin(job.task_id, prompt)
-        conversation.hand_over()
-        vector = await asyncio.to_thread(self._prepare, job, conversation, there)
-        known[name] = conversation
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or prepared.conversation.session_id != job.session_id:
+            prepared = await self._make_ready(job, there)
+        conversation = known[name] = prepared.conversation
         pane = await self._tmux.open(
             name,
-            vector,
+            prepared.vector,
             directory=job.workspace,
             environment=claude_code.environment(os.environ),
         )
@@ -163,14 +169,37 @@ class InteractiveSession:
             and _runs(conversation)
         )
 
-    def _prepare(
+    async def prepare(self, job: SessionJob) -> None:
+        """Write down all that a new Claude Code needs, and trust its folder.
+
+        Where one runs already, what is known of it stays as it is until the journal knows of the
+        job.
+        """
+        there = (await self._known()).get(session_name(str(job.workspace)))
+        if there is None or not _runs(there):
+            self._prepared = await self._make_ready(job, there)
+
+    async def _make_ready(self, job: SessionJob, before: Conversation | None) -> _Prepared:
+        name = session_name(str(job.workspace))
+        conversation = Conversation(job.session_id, name, str(job.workspace))
+        conversation.begin(job.task_id, as_prompt(job.prompt))
+        conversation.hand_over()
+        vector = await asyncio.to_thread(self._write_ahead, job, conversation, before)
+        return _Prepared(conversation, vector)
+
+    def _write_ahead(
         self, job: SessionJob, conversation: Conversation, before: Conversation | None
     ) -> list[str]:
         """Write what has to be on disk before the start, in one go; return the vector."""
         if before is not None and before.session_id != job.session_id and not _runs(before):
             self._remove_directory(before)
         directory = session_directory(self._state_directory, job.session_id)
-        settings = self._written_ahead.pop(job.session_id, None) or self._write_ahead(job)
+        settings = write_settings(
+            directory,
+            api_key_file=self._configuration.api_key_file,
+            hooks=claude_code.hooks(self._python, self._socket_path, self._spool),
+        )
+        trust_folder(job.workspace, configuration_file(os.environ))
         vector = claude_code.command(
             self._configuration,
             settings=settings,
@@ -192,22 +221,6 @@ class InteractiveSession:
                 f"{self._state_directory}: can't be written ({exc.strerror}): make room."
             ) from exc
         return vector
-
-    async def prepare(self, job: SessionJob) -> None:
-        """Write the settings of a new Claude Code ahead, and trust its folder."""
-        there = (await self._known()).get(session_name(str(job.workspace)))
-        if there is None or not self._joinable(there, job):
-            settings = await asyncio.to_thread(self._write_ahead, job)
-            self._written_ahead = {job.session_id: settings}
-
-    def _write_ahead(self, job: SessionJob) -> Path:
-        settings = write_settings(
-            session_directory(self._state_directory, job.session_id),
-            api_key_file=self._configuration.api_key_file,
-            hooks=claude_code.hooks(self._python, self._socket_path, self._spool),
-        )
-        trust_folder(job.workspace, configuration_file(os.environ))
-        return settings
 
     def _through_file(self, path: Path, vector: list[str]) -> list[str]:
         path.touch(mode=0o600)

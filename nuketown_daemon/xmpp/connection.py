@@ -54,7 +54,7 @@ class Connection:
     ) -> None:
         self._timing = timing
         self._identity = identity
-        self._presence = READY
+        self._presence = self._shown = READY
         people = People.of(settings)
         client = AgentClient(
             settings,
@@ -83,6 +83,7 @@ class Connection:
         client.add_filter("in", self._take)
         client.add_event_handler("stanza_acked", self._outbox.acknowledged)
         self._starting: asyncio.Task[None] | None = None
+        self._settling: asyncio.TimerHandle | None = None
 
     @property
     def connected(self) -> bool:
@@ -95,10 +96,11 @@ class Connection:
         return self._link.problem
 
     def set_presence(self, presence: Presence) -> None:
-        """Show it now and after every reconnect."""
-        if presence != self._presence:
-            self._presence = presence
-            self._show_presence()
+        """Show it, in a moment, and after every reconnect."""
+        self._presence = presence
+        if self._settling is None:
+            loop = asyncio.get_running_loop()
+            self._settling = loop.call_later(self._timing.presence_s, self._settled)
 
     def show_progress(self, update: ProgressUpdate) -> None:
         """Send or correct the progress message of a task; rate-limited, the newest text wins."""
@@ -125,6 +127,8 @@ class Connection:
                     task.cancel()
                 if self._starting is not None:
                     self._starting.cancel()
+                if self._settling is not None:
+                    self._settling.cancel()
                 await self._leave()
 
     async def _leave(self) -> None:
@@ -172,12 +176,18 @@ class Connection:
         except (IqError, IqTimeout):
             _log.info("xmpp_nickname_not_published")
 
+    def _settled(self) -> None:
+        self._settling = None
+        if self._presence != self._shown:
+            self._show_presence()
+
     def _show_presence(self) -> None:
         if self.connected:
             self._broadcast_presence()
             self._rooms.show(self._presence)
 
     def _broadcast_presence(self) -> None:
+        self._shown = self._presence
         shown = Presence(self._presence.show, status_line(self._presence.status))
         self._rooms.presence = shown
         self._client.send_presence(

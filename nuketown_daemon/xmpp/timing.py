@@ -15,5 +15,8 @@ class Timing(LinkTiming):
     """For the server's acknowledgement of a message; then the connection counts as dead."""
     progress_s: float = 3.0
     """Between corrections of a progress message."""
+    presence_s: float = 0.05
+    """For a presence to settle: everybody who sees it gets each one that is sent, and a message in
+    hand comes first."""
     rejoin_s: float = 60.0
     """Between tries to enter a room."""

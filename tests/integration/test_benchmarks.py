@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,9 +19,10 @@ KEYS = {
 }  # fmt: skip
 
 
-async def bench(*arguments: str) -> tuple[int, str, str]:
+async def bench(*arguments: str, path: str | None = None) -> tuple[int, str, str]:
+    environment = os.environ if path is None else os.environ | {"PATH": path}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks", *arguments, cwd=ROOT,
+        sys.executable, "-m", "benchmarks", *arguments, cwd=ROOT, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, errors = await process.communicate()
@@ -41,6 +43,15 @@ async def test_a_figure_is_one_json_object_on_a_line() -> None:
     low, high = figure["spread"]
     assert low <= figure["ratio"] <= high
     assert figure["target"] == 1.8
+
+
+async def test_a_figure_that_can_not_be_measured_is_named_with_the_reason(tmp_path: Path) -> None:
+    status, output, errors = await bench("dm-to-session", "--json", path=str(tmp_path))
+    assert status == 1
+    assert not output
+    (line,) = errors.splitlines()
+    assert line.startswith("bench: dm-to-session could not be measured: ")
+    assert "git" in line
 
 
 async def test_an_unknown_figure_is_refused_with_the_known_ones() -> None:
