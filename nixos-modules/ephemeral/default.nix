@@ -41,6 +41,8 @@
     ];
     neededForBoot = true;
   };
+
+  isOurs = option: option == "subvol=${ephemeral.subvolume}" || !lib.hasPrefix "subvol" option;
 in {
   config = lib.mkMerge [
     {
@@ -62,6 +64,13 @@ in {
           message = ''
             nuketown.btrfsDevice: the homes are prepared by a unit of systemd in the initrd, which without
             boot.initrd.systemd.enable = true would silently not be there. Set that, or leave btrfsDevice out.
+          '';
+        }
+        {
+          assertion = lib.all isOurs config.fileSystems.${cfg.agentsDir}.options;
+          message = ''
+            fileSystems."${cfg.agentsDir}".options: another subvolume is named there than nuketown.ephemeral.subvolume
+            (${ephemeral.subvolume}). Leave one of them out, or let both name the same.
           '';
         }
         {

@@ -166,6 +166,11 @@ def _confined(unit: str) -> list[str]:
             "--inh-caps=-all", "--no-new-privs", "--"]  # fmt: skip
 
 
+def _forced(value: object) -> dict[str, object]:
+    """lib.mkForce, as a value; the lists of refusals.nix do not add up."""
+    return {"_type": "override", "priority": 50, "content": value}
+
+
 def _changed(**nuketown: object) -> dict[str, Any]:
     return WORKSTATION | {"nuketown": WORKSTATION["nuketown"] | nuketown}
 
@@ -175,11 +180,18 @@ def test_sentences(nix: Nix) -> None:
         "nothing": WORKSTATION,
         "nuketown.btrfsDevice: ": {**WORKSTATION, "boot": {}},
         "nuketown.ephemeral.enable: ": _changed(btrfsDevice=None, ephemeral={"enable": True}),
+        'fileSystems."/agents".options: ': {
+            **WORKSTATION,
+            "fileSystems": {"/agents": {"options": _forced(["subvol=@homes", "noatime"])}},
+        },
         "nuketown.ephemeral: ": _changed(ephemeral={"blankSnapshot": "@agents"}),
     }
     told = nix.eval("{cases}: import ./refusals.nix {inherit cases;}", cases=cases)
     assert told.pop("nothing")["assertions"] == []
-    remedies = ("Set nuketown.btrfsDevice", "boot.initrd.systemd.enable = true", "three names")
+    remedies = (
+        "Set nuketown.btrfsDevice", "boot.initrd.systemd.enable = true", "three names",
+        "let both name the same",
+    )  # fmt: skip
     for begins, said in told.items():
         (sentence,) = said["assertions"]
         assert sentence.startswith(begins)
