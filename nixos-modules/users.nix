@@ -12,21 +12,23 @@
   agents = cfg.localAgents;
 in {
   config = lib.mkIf (agents != {}) {
-    users.users = builtins.mapAttrs (name: agent: {
-      isNormalUser = true;
-      inherit (agent) uid home;
-      group = name;
-      description = lib.mkDefault "${agent.displayName} (agent)";
-      createHome = true;
-      # What it has is its own: no other agent reads it.
-      homeMode = "0700";
-      # Before users.defaultUserShell, which is the humans' taste.
-      shell = lib.mkOverride 900 pkgs.bashInteractive;
-      # Nobody logs in as it by password; the portal and its daemon need none.
-      hashedPassword = "!";
-      # Its user manager, and in it the daemon, runs from boot on.
-      linger = agent.daemon.enable;
-    }) agents;
+    users.users =
+      builtins.mapAttrs (name: agent: {
+        isNormalUser = true;
+        inherit (agent) uid home;
+        group = name;
+        description = lib.mkDefault "${agent.displayName} (agent)";
+        createHome = true;
+        # What it has is its own: no other agent reads it.
+        homeMode = "0700";
+        # Before users.defaultUserShell, which is the humans' taste.
+        shell = lib.mkOverride 900 pkgs.bashInteractive;
+        # Nobody logs in as it by password; the portal and its daemon need none.
+        hashedPassword = "!";
+        # Its user manager, and in it the daemon, runs from boot on.
+        linger = agent.daemon.enable;
+      })
+      agents;
 
     users.groups = builtins.mapAttrs (_: agent: {gid = agent.uid;}) agents;
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from nuketown_daemon.configuration import load
+from tests.nix.agents import claude_cli
 from tests.nix_fixture import Nix, NixError
 from tests.nix_homes_fixture import Homes
 
@@ -113,6 +115,16 @@ def test_one_text_for_every_reader(homes: Homes) -> None:
     }
     assert (agents / "reviewer.md").read_text() == "---\nname: reviewer\n---\nRead.\n"
     assert (agents / "from-file.md").read_text().startswith("# Tests with a real Nix")
+
+
+async def test_claude_code_knows_its_agents(homes: Homes, tmp_path: Path) -> None:
+    """Read by the real one, as those of a project."""
+    agents = tmp_path / "project/.claude/agents"
+    agents.mkdir(parents=True)
+    for path in homes.file("ada", ".claude/agents").iterdir():
+        shutil.copyfile(path, agents / path.name)
+    known = await claude_cli.session(tmp_path / "project", tmp_path)
+    assert {"ada-software"} == {name for name in known.agents if name.startswith("ada")}
 
 
 def test_secrets_are_links_to_files_outside_the_store(homes: Homes) -> None:

@@ -11,7 +11,8 @@
   town,
   ...
 }: let
-  inherit (import ../../lib/front-matter.nix {inherit lib;}) frontMatter oneLine;
+  inherit (import ../../lib/agents/front-matter.nix {inherit lib;}) document;
+  inherit (import ../../lib/prompt/text.nix {inherit lib;}) flow;
   cfg = agent.claudeCode;
 
   declared = (pkgs.formats.json {}).generate "claude-settings.json" (lib.recursiveUpdate
@@ -37,13 +38,16 @@
 
   subAgents =
     {
-      ${cfg.agentName} = frontMatter {
-        name = cfg.agentName;
-        description =
-          if agent.description == ""
-          then "${agent.displayName}, ${agent.role}"
-          else oneLine agent.description;
-      } agent.promptText;
+      ${cfg.agentName} =
+        document [
+          (lib.nameValuePair "name" cfg.agentName)
+          (lib.nameValuePair "description" (
+            if agent.description == ""
+            then "${agent.displayName}, ${agent.role}"
+            else flow agent.description
+          ))
+        ]
+        agent.promptText;
     }
     // cfg.extraAgents;
 

@@ -1,8 +1,11 @@
 # Words put together. Sentences may be written over several lines, and come out as one: a prompt is read by a
 # model and shown by programs that wrap by themselves.
 {lib}: let
-  inherit (import ../front-matter.nix {inherit lib;}) oneLine;
   notEmpty = builtins.filter (part: part != "");
+
+  # oneLine "Software collaborator\n  on signi.\n" => "Software collaborator on signi."
+  oneLine = text:
+    lib.concatStringsSep " " (notEmpty (builtins.filter builtins.isString (builtins.split "[[:space:]]+" text)));
 in rec {
   # flow :: string | [string | [string]] -> string; sentences as one line, empty ones left out.
   flow = sentences: lib.concatStringsSep " " (notEmpty (map oneLine (lib.flatten sentences)));
