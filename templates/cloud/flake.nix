@@ -1,0 +1,33 @@
+{
+  description = "Agents that run as pods, and the machine that declares them";
+
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+    home-manager = {
+      url = "github:nix-community/home-manager";
+      inputs.nixpkgs.follows = "nixpkgs";
+    };
+    nuketown = {
+      url = "github:joshperry/nuketown";
+      inputs = {
+        home-manager.follows = "home-manager";
+        nixpkgs.follows = "nixpkgs";
+      };
+    };
+  };
+
+  outputs = {
+    nixpkgs,
+    home-manager,
+    nuketown,
+    ...
+  }: {
+    nixosConfigurations.harbour = nixpkgs.lib.nixosSystem {
+      modules = [
+        home-manager.nixosModules.home-manager
+        nuketown.nixosModules.default
+        ./configuration.nix
+      ];
+    };
+  };
+}

@@ -1,0 +1,4 @@
+# shellcheck shell=bash
+for account in $ACCOUNTS; do
+    prosodyctl register "$account" town.example "$account-secret"
+done
