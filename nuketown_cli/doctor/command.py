@@ -12,6 +12,7 @@ from nuketown_cli.doctor.configuration import check_configuration
 from nuketown_cli.doctor.daemon import check_daemons
 from nuketown_cli.doctor.display import check_display_as_agents
 from nuketown_cli.doctor.finding import Check, Finding, Subject
+from nuketown_cli.doctor.identity import check_identity
 from nuketown_cli.doctor.programs import check_programs
 from nuketown_cli.doctor.service import check_service
 from nuketown_cli.options import AgentOption, JsonOption, directories_of
@@ -23,6 +24,7 @@ from nuketown_daemon.errors import ConfigError
 CHECKS: tuple[Check, ...] = (
     check_configuration,
     check_daemons,
+    check_identity,
     check_programs,
     check_service,
     check_broker,

@@ -17,10 +17,9 @@ async def ensure(steps: Steps) -> None:
     :raises IdentityError: a program, a file or GitHub refused
     """
     agent = steps.agent
-    keys = agent.find_keys()
     # First what needs nobody else: a home that is empty after each boot has its keys restored, and
     # not its git configuration.
-    steps.mend_files(keys)
+    keys = steps.find_keys()
     if agent.signing_key(keys) is not None:
         steps.configure_git(keys)
     had_all = all(agent.key_of(kind, keys) is not None for kind in agent.kinds)

@@ -44,7 +44,12 @@ class GitHub:
         self._api_url = httpx2.URL(api_url)
         self._token = token
         self._deadline = time.monotonic() + patience_s
-        self._client = httpx2.AsyncClient(timeout=_REQUEST_TIMEOUT_S, follow_redirects=False)
+        self._client = httpx2.AsyncClient(
+            timeout=_REQUEST_TIMEOUT_S,
+            follow_redirects=False,
+            # Without TLS (loopback) a proxy would be shown the token.
+            trust_env=self._api_url.scheme == "https",
+        )
         self.skew: timedelta | None = None
         """Our clock less GitHub's, once it answered."""
 

@@ -48,22 +48,26 @@ class SshKey:
         """
         return self._public_half(self.path) if self.path.exists() else None
 
-    def flaws(self, key: LocalKey) -> list[Path]:
-        """Files that a loss or a careless copy has left wrong."""
-        wrong = []
-        if not self.is_foreign and self.path.stat().st_mode & 0o077:
-            wrong.append(self.path)
-        if not self._public_file_is(key):
-            wrong.append(self.public_path)
-        return wrong
+    @property
+    def is_exposed(self) -> bool:
+        """Others may read the private half, so that ssh and ssh-keygen refuse it."""
+        return self.path.exists() and not self.is_foreign and bool(self.path.stat().st_mode & 0o077)
 
-    def mend(self, key: LocalKey) -> None:
-        """Put right what :meth:`flaws` names."""
-        for path in self.flaws(key):
-            if path == self.path:
-                path.chmod(0o600)
-            else:
-                write_whole(path, f"{key.public}\n".encode(), mode=0o644)
+    def protect(self) -> None:
+        """Make the private half its owner's alone."""
+        self.path.chmod(0o600)
+
+    def has_public_file(self, key: LocalKey) -> bool:
+        """Is the public half in its file, and of this key?"""
+        try:
+            words = self.public_path.read_text(errors="replace").split()
+        except FileNotFoundError:
+            return False
+        return " ".join(words[:2]) == key.mark
+
+    def write_public_file(self, key: LocalKey) -> None:
+        """Put the public half beside the private one."""
+        write_whole(self.public_path, f"{key.public}\n".encode(), mode=0o644)
 
     @contextlib.contextmanager
     def made_aside(self) -> Iterator[StagedKey]:
@@ -89,13 +93,6 @@ class SshKey:
         """Delete both halves."""
         self.path.unlink(missing_ok=True)
         self.public_path.unlink(missing_ok=True)
-
-    def _public_file_is(self, key: LocalKey) -> bool:
-        try:
-            words = self.public_path.read_text(errors="replace").split()
-        except FileNotFoundError:
-            return False
-        return " ".join(words[:2]) == key.mark
 
     def _public_half(self, path: Path) -> LocalKey:
         # With -P, because ssh-keygen would look for somebody to ask.

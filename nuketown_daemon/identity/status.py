@@ -33,10 +33,10 @@ def _here(steps: Steps, keys: LocalKeys) -> int:
     lacking = agent.git.lacking(settings)
     signs = bool(settings) and not lacking
     say(f"git: {'signs with ' + settings['user.signingkey'] if signs else 'does not sign'}")
-    flaws = agent.ssh.flaws(keys.ssh) if keys.ssh is not None else []
-    for path in flaws:
-        say(f"to mend: {path}")
-    return (not signs) + len(flaws)
+    lost = keys.ssh is not None and not agent.ssh.has_public_file(keys.ssh)
+    if lost:
+        say(f"not the public half of the key: {agent.ssh.public_path}")
+    return (not signs) + lost
 
 
 def _holder(holder: Holder) -> str:

@@ -86,14 +86,21 @@ class Steps:
                 self.report.changed("make", f"{text} ({gpg.fingerprint})")
         return LocalKeys(ssh, gpg)
 
-    def mend_files(self, keys: LocalKeys) -> None:
-        """Put right the modes and the public half of the SSH key."""
-        if keys.ssh is None:
-            return
-        for path in self.agent.ssh.flaws(keys.ssh):
-            if self.report.change("mend", str(path)):
-                self.agent.ssh.mend(keys.ssh)
-                self.report.changed("mend", str(path))
+    def find_keys(self) -> LocalKeys:
+        """Look at this machine, and put right what a careless copy or a lost file left."""
+        ssh = self.agent.ssh
+        if ssh.is_exposed and self.report.change("mend", f"the mode of {ssh.path}"):
+            ssh.protect()
+            self.report.changed("mend", f"the mode of {ssh.path}")
+        keys = self.agent.find_keys()
+        if (
+            keys.ssh is not None
+            and not ssh.has_public_file(keys.ssh)
+            and self.report.change("write", str(ssh.public_path))
+        ):
+            ssh.write_public_file(keys.ssh)
+            self.report.changed("write", str(ssh.public_path))
+        return keys
 
     def configure_git(self, keys: LocalKeys) -> None:
         """Have git sign."""

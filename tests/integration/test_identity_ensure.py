@@ -159,8 +159,13 @@ def test_careless_files_are_mended(ada: AgentHome, account: Account) -> None:
     mark = ada.ssh_mark
     key = ada.home / ".ssh/id_ed25519"
     key.with_name("id_ed25519.pub").write_text("ssh-ed25519 AAAAsomethingelse ada\n")
-    (ada.home / ".ssh").chmod(0o755)
-    ada.ensure()
+    key.chmod(0o644)
+    assert "would mend" not in ada.run("status").stdout
+    assert ada.run("ensure", "--dry-run").returncode == 1
+    assert ada.ensure().splitlines() == [
+        f"mended the mode of {key}", f"wrote {key}.pub",
+    ]  # fmt: skip
+    assert key.stat().st_mode & 0o777 == 0o600
     assert ada.ssh_mark == mark
     key.with_name("id_ed25519.pub").unlink()
     ada.ensure()

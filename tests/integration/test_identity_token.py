@@ -135,3 +135,11 @@ def test_it_goes_to_no_other_host(ada: AgentHome, github: GitHubServer) -> None:
         github.fail(307, {}, location=location)
         assert ada.run("ensure", "--patience", "0").returncode == 1
         assert elsewhere.seen == []
+
+
+def test_it_goes_to_no_proxy_in_the_clear(ada: AgentHome, github: GitHubServer) -> None:
+    with GitHubServer() as proxy:
+        address = proxy.api_url.removesuffix(proxy.prefix)
+        assert ada.run("ensure", http_proxy=address, ALL_PROXY=address).returncode == 0
+        assert proxy.seen == []
+        assert github.seen
