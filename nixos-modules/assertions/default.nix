@@ -5,6 +5,7 @@
     ./broker.nix
     ./chat-server.nix
     ./cloud.nix
+    ./definitions.nix
     ./devices.nix
     ./groups.nix
     ./modules.nix

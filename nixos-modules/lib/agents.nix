@@ -68,7 +68,7 @@ import ./agents.nix { inherit lib; }
 in
   project
   // {
-    inherit (claudeCode) claudeCodeFiles;
+    inherit (claudeCode) claudeCodeAccount claudeCodeFiles;
     inherit (legacy) agentsJson;
     inherit (loading) loadAgents loadCanonical;
     inherit (opencode) opencodeFiles;

@@ -23,6 +23,7 @@ in {
           ./agent/claude-code.nix
           ./agent/cloud.nix
           ./agent/daemon.nix
+          ./agent/definition.nix
           ./agent/devices.nix
           ./agent/git.nix
           ./agent/github.nix

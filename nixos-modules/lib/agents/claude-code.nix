@@ -54,7 +54,7 @@
   shared = permissions:
     filterAttrs (tool: permission: permission == null || !takenAway tool permission)
     (mapAttrs (tool: _: permissions.${tool} or null) (claudeRules.toolNames // {external_directory = [];}));
-in {
+
   /*
   claudeCodeFiles :: { canonical, modelOverrides ? { } } -> { files = { ${path} :: string }, settings, warnings }
 
@@ -80,5 +80,27 @@ in {
     canonical);
     settings = lib.optionalAttrs (permissions != {}) {inherit permissions;};
     warnings = lib.concatLists (lib.mapAttrsToList ownWarnings permissionsOf) ++ lists.warnings;
+  };
+in {
+  inherit claudeCodeFiles;
+
+  /*
+  claudeCodeAccount :: attrs -> { settings, warnings }
+
+  The settings of an account that is this one agent: what its file would take away from a sub-agent, they deny.
+
+  claudeCodeAccount (loadAgents ./agents).ada
+  => { settings.permissions.deny = [ "WebFetch" "Bash(rm -rf **)" ]; warnings = [ ]; }
+  */
+  claudeCodeAccount = agent: let
+    rendered = claudeCodeFiles {canonical.${agent.name} = agent;};
+    taken = filterAttrs takenAway (mapAttrs (_: patterns.normal) agent.permissions);
+    whole = concatMap (tool: claudeRules.toolNames.${tool}) (lib.attrNames taken);
+    permissions = rendered.settings.permissions or {};
+  in {
+    inherit (rendered) warnings;
+    settings = lib.optionalAttrs (permissions != {} || whole != []) {
+      permissions = permissions // lib.optionalAttrs (whole != []) {deny = whole ++ permissions.deny or [];};
+    };
   };
 }
