@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from nuketown_demo.debian import unusable
-from tests import prosody13
+from tests import opencode, prosody13
 
 T = TypeVar("T")
 
@@ -102,6 +102,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "btrfs": _btrfs,
     "desktop": _desktop,
     "cluster": _cluster,
+    "opencode": opencode.unusable,
 }
 _not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _of_nix = pytest.StashKey[set[str]]()

@@ -21,9 +21,13 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
     edit = "path"; # relative to the work tree, with .. outside it
     read = "path";
     external_directory = "directory"; # the absolute path of the file's directory, then "/*"
-    question = "nothing"; # always "*"
-    todowrite = "nothing";
-    lsp = "nothing";
+    # One answer for every use.
+    doom_loop = "whole";
+    lsp = "whole";
+    question = "whole";
+    todowrite = "whole";
+    webfetch = "whole";
+    websearch = "whole";
   };
 
   exact = rule: {rendered = [rule];};
@@ -136,10 +140,10 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
     then path rule
     else if kind == "directory"
     then directory rule
-    else if kind == "nothing" && rule.action == "allow"
-    then dropped "is left out: OpenCode has nothing to compare it with"
-    else if kind == "nothing"
-    then widened "*" "is rendered for every use: OpenCode has nothing to compare it with" rule
+    else if kind == "whole" && rule.action == "allow"
+    then dropped "is left out: OpenCode has one answer for every use"
+    else if kind == "whole"
+    then widened "*" "is rendered for every use: OpenCode has one answer for all of them" rule
     else text rule;
 
   # A final " *" would match nothing at all, too; a second star takes that away.

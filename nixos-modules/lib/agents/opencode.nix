@@ -13,7 +13,11 @@
     then throw "agents: the model of ${name} is ${builtins.toJSON model}; OpenCode wants provider/model, for example anthropic/claude-sonnet-4."
     else model;
 
-  permissionTable = table: frontMatter.ordered (map (rule: nameValuePair rule.pattern rule.action) table);
+  # Some tools take nothing but one word, and for the others it means the same.
+  permissionTable = table:
+    if map (rule: rule.pattern) table == ["*"]
+    then (lib.head table).action
+    else frontMatter.ordered (map (rule: nameValuePair rule.pattern rule.action) table);
 
   agentFile = {
     agent,

@@ -103,6 +103,9 @@ def _answers(lines: Sequence[dict[str, Any]], count: int) -> tuple[str, ...]:
 
 
 def _answer(text: str) -> str:
-    if any(part in text for part in ("has been denied", "that is denied by", "No such tool")):
+    if any(
+        part in text
+        for part in ("has been denied", "that is denied by", "was blocked", "No such tool")
+    ):
         return "deny"
     return "ask" if any(part in text for part in _ASKED) else "allow"
