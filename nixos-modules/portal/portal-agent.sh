@@ -53,8 +53,9 @@ find_own() {
 # The agent's clones and sessions, as its own account sees them. Its words are taken as names only.
 find_agents() {
     local listing line name complete=''
-    listing=$(machinectl --quiet --no-ask-password shell "$agent@.host" \
-        "$NUKETOWN_PORTAL_ATTACH" list </dev/null 2>&1) || true
+    # Nor as many as it likes, for as long as it likes.
+    listing=$(timeout 20 machinectl --quiet --no-ask-password shell "$agent@.host" \
+        "$NUKETOWN_PORTAL_ATTACH" list </dev/null 2>&1 | head -c 1000000 | tr -d '\0') || true
     while IFS= read -r line; do
         line=${line%$'\r'}
         name=${line#* }
@@ -65,6 +66,8 @@ find_agents() {
         esac
     done <<<"$listing"
     # machinectl does not tell how the program ended.
+    listing=${listing:0:300}
+    listing=${listing:-there is no answer.}
     [[ $complete ]] || fail "machinectl can't become $agent: ${listing//[[:cntrl:]]/ }"
 }
 

@@ -4,11 +4,12 @@
 #   portal-attach list            its clones and its open sessions, one a line, then "end"
 #   portal-attach join PROJECT    the session of a project, in this terminal
 #
-# The module sets NUKETOWN_AGENT, NUKETOWN_DAEMON (yes or no) and NUKETOWN_HARNESS (a list: what runs
-# in a new session where there is no daemon to start one).
+# The module sets NUKETOWN_AGENT, NUKETOWN_DAEMON (yes or no), NUKETOWN_PROJECTS (where its clones are;
+# empty: ~/projects) and NUKETOWN_HARNESS (a list: what runs in a new session where there is no daemon
+# to start one).
 set -euo pipefail
 
-projects=$HOME/projects
+projects=${NUKETOWN_PROJECTS:-$HOME/projects}
 server=portal-$NUKETOWN_AGENT
 wait_s=20
 

@@ -41,6 +41,7 @@ in rec {
         NUKETOWN_AGENT = agent.name;
         NUKETOWN_DAEMON = yesOrNo agent.daemon.enable;
         NUKETOWN_HARNESS = harness agent.portal.command;
+        NUKETOWN_PROJECTS = agent.daemon.settings.projects_dir or "";
       };
       text = builtins.readFile ./portal-attach.sh;
     };

@@ -134,7 +134,8 @@ class Stage:
         """What nixos-modules/portal/programs.nix does, without Nix."""
         attach = self.built(
             "portal-attach", "portal-attach-ada",
-            {"NUKETOWN_AGENT": "ada", "NUKETOWN_DAEMON": "yes", "NUKETOWN_HARNESS": ["claude"]},
+            {"NUKETOWN_AGENT": "ada", "NUKETOWN_DAEMON": "yes", "NUKETOWN_HARNESS": ["claude"],
+             "NUKETOWN_PROJECTS": ""},
         )  # fmt: skip
         common = {"NUKETOWN_AGENT": "ada", "NUKETOWN_PORTAL_ATTACH": str(attach)}
         pane = self.built("portal-pane", "portal-pane-ada", common)

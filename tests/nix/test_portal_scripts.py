@@ -182,6 +182,15 @@ def test_sentences(stage: Stage) -> None:
     assert stage.said("nuketown") == []
 
 
+@pytest.mark.attack
+def test_an_agent_that_never_ends_its_list(stage: Stage) -> None:
+    stage.program("machinectl", "#!/bin/sh\nexec yes 'project \033[2Jx'\n")
+    sentence = _sentence(stage, "hello", status=1)
+    assert sentence.startswith("machinectl can't become ada: project ")
+    assert len(sentence) < 400
+    assert sentence.isprintable()
+
+
 def test_help_and_unknown_options(stage: Stage) -> None:
     done = stage.run("portal-ada", "--help")
     assert done.returncode == 0
@@ -195,7 +204,8 @@ def test_without_a_daemon_the_harness_is_started(stage: Stage) -> None:
     attach = stage.built(
         "portal-attach", "portal-attach-ada",
         {"NUKETOWN_AGENT": "ada", "NUKETOWN_DAEMON": "no",
-         "NUKETOWN_HARNESS": ["sh", "-c", 'echo "$1" in "$PWD"; exec cat', "sh", "a  b;"]},
+         "NUKETOWN_HARNESS": ["sh", "-c", 'echo "$1" in "$PWD"; exec cat', "sh", "a  b;"],
+         "NUKETOWN_PROJECTS": str(stage.clones)},
     )  # fmt: skip
     stage.built(
         "portal-agent", "portal-ada",

@@ -37,7 +37,7 @@ class PortalTown:
         pane = {"NUKETOWN_PORTAL_PANE": f"{place}/portal-pane-ada"}
         programs = {
             "portal-attach-ada": program_text(
-                "portal-attach", values | {"NUKETOWN_HARNESS": ["claude"]}
+                "portal-attach", values | {"NUKETOWN_HARNESS": ["claude"], "NUKETOWN_PROJECTS": ""}
             ),
             "portal-pane-ada": program_text("portal-pane", values | attach),
             "portal-ada": program_text(
