@@ -3,8 +3,9 @@
 # The machines are put together as the flakes beside them do it.
 let
   inherit (import <nixpkgs/lib>) concatMapAttrs genAttrs mapAttrs';
-  town = ["gateway" "liver" "printer" "signi"];
-  machines = genAttrs town (_: ../../examples/town/secrets.nix);
+  machines =
+    genAttrs ["gateway" "liver" "printer" "signi"] (_: ../../examples/town/secrets.nix)
+    // {earthrealm = ../../examples/roster/roster.nix;};
 
   promptsOf = machine: more: let
     system = import ./nixos.nix {

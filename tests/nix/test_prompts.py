@@ -110,7 +110,7 @@ def test_sections_can_be_left_out(told: dict[str, str]) -> None:
 
 def test_own_words_stand_where_they_belong(told: dict[str, str]) -> None:
     text = told["written"]
-    assert text.startswith("You are precise.\n\n# Written\n")
+    assert text.startswith("You are precise.\n\n# Where you are\n")
     assert "## How you work\n\nSlowly.\n" in text
     assert text.index("## Second\n\ntwo") < text.index("## First\n\none")
     assert text.endswith("\n\nThe last word.\n")
@@ -134,6 +134,12 @@ def test_what_is_asked_and_what_is_not(told: dict[str, str]) -> None:
     assert "Co-authored-by: Josh <josh@6bit.com>" in text
     assert "`~/.config/nuketown/secrets/npm`" in text
     assert "/run/keys" not in text
+
+
+def test_only_a_lonely_device_is_the_machine(told: dict[str, str]) -> None:
+    assert "You live on signi, which you share with other agents." in told["bare"]
+    (gateway,) = (text for name, text in golden_prompts.reviewed().items() if "gateway" in name)
+    assert "You are the voice of gateway:" in gateway
 
 
 def test_teammates_are_those_of_both_lists(told: dict[str, str]) -> None:
