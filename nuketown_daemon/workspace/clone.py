@@ -33,6 +33,7 @@ async def look_at(
     *,
     with_remotes: bool,
     read_remotes: Callable[[Path], Awaitable[dict[str, str]]] = remotes_of,
+    read_work_tree: Callable[[Path], Awaitable[Workspace]] | None = None,
 ) -> Clone | None:
     """Say what is at ``path``: a clone, or nothing (an empty directory is nothing).
 
@@ -43,10 +44,11 @@ async def look_at(
     """
     if not _is_something(path):
         return None
+    read_work_tree = read_work_tree or work_tree
     if not with_remotes:
-        return Clone(await _work_tree(path))
+        return Clone(await read_work_tree(path))
     workspace, remotes = await asyncio.gather(
-        _work_tree(path), read_remotes(path), return_exceptions=True
+        read_work_tree(path), read_remotes(path), return_exceptions=True
     )
     # The work tree's error says more than that of its remotes.
     if isinstance(workspace, BaseException):
@@ -69,8 +71,11 @@ def _is_something(path: Path) -> bool:
     return any(path.iterdir())
 
 
-async def _work_tree(path: Path) -> Workspace:
-    """The work tree whose top is ``path``."""
+async def work_tree(path: Path) -> Workspace:
+    """Ask git for the work tree whose top is ``path``.
+
+    :raises WorkspaceError: it is none, or git can't read it
+    """
     output = await Git(path).look(
         "rev-parse", "--is-inside-work-tree", "--show-toplevel", "HEAD",
         "--symbolic-full-name", "HEAD",

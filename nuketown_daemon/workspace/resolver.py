@@ -26,6 +26,7 @@ from nuketown_daemon.workspace.verification import (
     main_remote,
     main_url,
 )
+from nuketown_daemon.workspace.work_trees import WorkTreesRead
 
 _QUESTIONS = 3
 """Times the human is asked where a project is. An answer without a remote lets the model look
@@ -51,7 +52,7 @@ class Resolver:
     """Implements WorkspaceResolver, in this order; the first that succeeds ends it.
 
     1. *Cache check*: the clone is there, its remote is the configured one, the branch is checked
-       out. No model, no network, two runs of git.
+       out. No model, no network, two runs of git the first time.
     2. *Obvious steps* without a model: clone a configured remote; switch a clone's branch. An
        existing clone is never given to the model: a question to the human is safer for the work
        that is in it.
@@ -68,6 +69,7 @@ class Resolver:
         self._known = KnownRemotes(configuration.repos, configuration.projects_dir)
         self._glance: _Glance | None = None
         self._remotes = RemotesRead()
+        self._work_trees = WorkTreesRead()
 
     def known_projects(self) -> dict[str, str | None]:
         """Names of configured and cloned repositories, with the remote where one is known."""
@@ -77,9 +79,7 @@ class Resolver:
         """Begin to look at a clone that :meth:`resolve` is about to be asked for."""
         path = self._configuration.projects_dir.resolve() / check_project_name(project)
         with_remotes = project in self._configuration.repos
-        clone = asyncio.create_task(
-            look_at(path, with_remotes=with_remotes, read_remotes=self._remotes.of)
-        )
+        clone = asyncio.create_task(self._look_at(path, with_remotes=with_remotes))
         # Nobody may come for it; then its failure, which is found again, is of no interest.
         clone.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._glance = _Glance(path, with_remotes, asyncio.get_running_loop().time(), clone)
@@ -106,7 +106,15 @@ class Resolver:
             and asyncio.get_running_loop().time() - glance.at < _GLANCE_S
         ):
             return await glance.clone
-        return await look_at(job.path, with_remotes=with_remotes, read_remotes=self._remotes.of)
+        return await self._look_at(job.path, with_remotes=with_remotes)
+
+    async def _look_at(self, path: Path, *, with_remotes: bool) -> Clone | None:
+        return await look_at(
+            path,
+            with_remotes=with_remotes,
+            read_remotes=self._remotes.of,
+            read_work_tree=self._work_trees.of,
+        )
 
     async def resolve(
         self,
