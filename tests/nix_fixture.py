@@ -52,6 +52,14 @@ class Nix:
         command = ["nix-instantiate", "--expr"]
         return Path(_run(command, _applied(expression, arguments)).split("!")[0].strip())
 
+    def refusal_of_build(self, expression: str, **arguments: Any) -> str:
+        """What a build says that fails; fails the test if it does not."""
+        try:
+            path = self.build(expression, **arguments)
+        except NixError as failed:
+            return str(failed)
+        pytest.fail(f"it was built: {path}")
+
     def refusal(self, expression: str, **arguments: Any) -> str:
         """What Nix says instead of a value; fails the test if there is a value."""
         try:

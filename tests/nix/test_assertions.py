@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.nix.assertion_cases import OTHERS, PRIVILEGES, REFUSED, TAKEN, TOWN, WARNED, Case, nested
+from tests.nix.privilege_cases import PRIVILEGES
+from tests.nix.refused_cases import ACCOUNTS, OTHERS, SECRETS
+from tests.nix.taken_cases import TAKEN, WARNED
+from tests.nix.town import TOWN, Case, nested
 from tests.nix_fixture import Nix
 
 pytestmark = pytest.mark.nix
 
 Told = dict[str, list[str]]
+REFUSED: dict[str, Case] = {**PRIVILEGES, **ACCOUNTS, **SECRETS, **OTHERS}
 
 
 def _flat(sentence: str) -> str:
