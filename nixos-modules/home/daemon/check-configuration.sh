@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154  # the names are those of the derivation
 # The builder's own environment must not change what the files say.
 mkdir "$out"
 read -ra name <<<"$names"
