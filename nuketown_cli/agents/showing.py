@@ -49,7 +49,7 @@ def show_facts(output: Output, agent: Agent) -> None:
     if definition.max_turns is not None:
         output.line(f"turns: at most {definition.max_turns}")
     size, count = len(agent.prompt), len(agent.prompt.splitlines())
-    output.line(f"prompt: {count} lines, {size:,} characters")
+    output.line(f"prompt: {count} line{'' if count == 1 else 's'}, {size:,} characters")
     if not definition.permissions.named:
         output.line("permissions: none, so every tool keeps its own defaults")
 
