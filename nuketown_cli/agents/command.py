@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nuketown_cli.agents.errors import Level, Problem
-from nuketown_cli.agents.importing import Form
+from nuketown_cli.agents.forms import Form
 from nuketown_cli.agents.nix_library import Tool
 from nuketown_cli.errors import UnreachableError
 from nuketown_cli.options import JsonOption

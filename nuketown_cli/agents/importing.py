@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 
 from nuketown_cli.agents.errors import listed
+from nuketown_cli.agents.forms import Form
 from nuketown_cli.agents.from_agents_json import read_agents_json
 from nuketown_cli.agents.from_claude_code import read_claude_code
 from nuketown_cli.agents.from_opencode import V2_KEYS, read_opencode
@@ -14,15 +14,6 @@ from nuketown_cli.agents.front_matter import parse
 from nuketown_cli.agents.imported import Imported, problem
 from nuketown_cli.agents.reading import read_text
 from nuketown_cli.errors import UsageError
-
-
-class Form(StrEnum):
-    """What can be imported."""
-
-    CLAUDE_CODE = "claude-code"
-    OPENCODE = "opencode"
-    AGENTS_JSON = "agents-json"
-
 
 _OPENCODE_ALONE = (V2_KEYS - {"model", "description", "color"}) | {
     "permission", "temperature", "top_p", "prompt", "disable", "maxSteps", "options",

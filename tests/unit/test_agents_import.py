@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nuketown_cli.agents.errors import DefinitionError
+from nuketown_cli.agents.forms import Form
 from nuketown_cli.agents.from_agents_json import read_agents_json
 from nuketown_cli.agents.from_claude_code import read_claude_code
 from nuketown_cli.agents.from_opencode import agent_of, read_opencode
 from nuketown_cli.agents.front_matter import parse
-from nuketown_cli.agents.importing import Form, form_of, read_all
+from nuketown_cli.agents.importing import form_of, read_all
 from nuketown_cli.agents.patterns import decide
 from nuketown_cli.agents.writing import toml_of
 from nuketown_cli.errors import UsageError
