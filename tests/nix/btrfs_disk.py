@@ -45,8 +45,10 @@ class Disk:
     def _namespace(
         self, argv: Sequence[str], variables: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
+        # With a /run of its own, for what a killed program leaves there.
+        run = 'mount -t tmpfs none /run && exec "$@"'
         return subprocess.run(
-            ["unshare", "--mount", "--propagation=private", "--", *argv],
+            ["unshare", "--mount", "--propagation=private", "--", "sh", "-c", run, "sh", *argv],
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
