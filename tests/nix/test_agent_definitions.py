@@ -265,9 +265,12 @@ def test_names_are_slugified(nix: Nix) -> None:
 
 
 def test_two_names_come_out_the_same(nix: Nix) -> None:
-    agent = '{name = "x"; description = "x"; mode = "all"; skills = []; permissions = {}; systemPrompt = "";}'
     refusal = nix.refusal(
-        f'let {LIBRARY} in agents.rendering {{tool = "opencode"; canonical = {{"É" = {agent}; e = {agent};}};}}'
+        f"""
+        let {LIBRARY}
+          agent = {{description = "x"; mode = "all"; permissions = {{}}; systemPrompt = "";}};
+        in agents.rendering {{tool = "opencode"; canonical = {{"É" = agent; e = agent;}};}}
+        """
     )
     assert "two agents would be written to agent/e.md" in refusal
 

@@ -17,6 +17,7 @@ from tests.nix.agents.rendering import (
     definition,
     loaded,
     parted,
+    render,
     written,
 )
 from tests.nix.agents.requests import COMMANDS, PATHS
@@ -64,9 +65,12 @@ def _render_alone(nix: Nix, directory: Path) -> dict[str, dict[str, Any]]:
         f"""
         let {LIBRARY}
           canonical = {loaded(directory)};
-          alone = tool: name: agents.rendering {{canonical = {{${{name}} = canonical.${{name}};}}; inherit tool;}};
-        in builtins.mapAttrs (name: _: {{opencode = alone "opencode" name; claude = alone "claude-code" name;}})
-          canonical
+          alone = name: tool: agents.rendering {{
+            canonical = {{${{name}} = canonical.${{name}};}};
+            inherit tool;
+          }};
+          both = name: _: {{opencode = alone name "opencode"; claude = alone name "claude-code";}};
+        in builtins.mapAttrs both canonical
         """
     )
     return rendered
@@ -136,17 +140,15 @@ def test_the_six_are_equal_where_nothing_is_said(nix: Nix) -> None:
             if not any(": bash: " in text for text in both[tool]["warnings"]):
                 assert given == wanted, (name, tool, line)
                 equal.add((name, tool))
-    # What can't be said in Claude Code: exceptions from deny (calliope), one character (chiron-forge),
-    # a part of what it would not ask about at all (chiron).
+    # What can't be said in Claude Code: exceptions from deny (calliope), one character
+    # (chiron-forge), a part of what it would not ask about at all (chiron).
     assert {name for name, tool in equal if tool == "opencode"} == set(SIX)
     assert {name for name, tool in equal if tool == "claude"} >= {"apollo", "athena", "hermes"}
 
 
 def test_together_nobody_gains(nix: Nix) -> None:
     """One settings.json for all: no agent may more than alone its definition says."""
-    files = nix.eval(
-        f'let {LIBRARY} in (agents.rendering {{tool = "claude-code"; canonical = {loaded(DEFINITIONS)};}}).files'
-    )
+    files = render(nix, "claude-code", loaded(DEFINITIONS))["files"]
     for name in SIX:
         permissions = permissions_of(definition(name))
         answers = _answers(permissions, opencode_rules({"*": "deny"}), _claude(name, files))
@@ -154,11 +156,13 @@ def test_together_nobody_gains(nix: Nix) -> None:
 
 
 _PIECES = (
-    "git", "git status", "git push --force", "rm", "rm -rf", "ls", "cat", "npm run test", "sudo", "curl",
-    "*", "**", "?", " ", " *", "x", "/", ":", "|", "&&", ";", "--", ".", "~/", "$HOME/", "1", "\\",
+    "git", "git status", "git push --force", "rm", "rm -rf", "ls", "cat", "npm run test", "sudo",
+    "curl", "*", "**", "?", " ", " *", "x", "/", ":", "|", "&&", ";", "--", ".", "~/", "$HOME/",
+    "1", "\\",
 )  # fmt: skip
 _PATH_PIECES = (
-    "*", "**", "?", "/", "src/", "docs", "a.env", ".env", ".ssh/", "credentials", "x", ".", "~/", "~/p/",
+    "*", "**", "?", "/", "src/", "docs", "a.env", ".env", ".ssh/", "credentials", "x", ".", "~/",
+    "~/p/",
     "/run/agenix/", "/etc/", "/tmp/", "[1]", "1", "..", "\\", "README.md", "/home/ada/work/",
 )  # fmt: skip
 _ACTIONS = ("allow", "ask", "deny")

@@ -1,4 +1,4 @@
-"""The real claude, offline, with a project directory: what it lists, and what it lets a model do."""
+"""The real claude, offline, in a project: what it lists, and what it lets a model do."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CLAUDE = Path(claude_agent_sdk.__file__).parent / "_bundled/claude"
 _TIMEOUT_S = 60.0
 # Programs that a test's rules speak of: where a call is let through, these run instead.
 _HARMLESS = (
-    "git", "jj", "rm", "ls", "cat", "npm", "nix", "sudo", "dd", "mkfs", "mkfs.ext4", "chmod", "curl", "nice",
-    "timeout", "wc", "head", "bash", "sh",
+    "git", "jj", "rm", "ls", "cat", "npm", "nix", "sudo", "dd", "mkfs", "mkfs.ext4", "chmod",
+    "curl", "nice", "timeout", "wc", "head", "bash", "sh",
 )  # fmt: skip
 _ASKED = ("approval", "granted", "can't be checked", "requires")
 

@@ -62,11 +62,11 @@ def written(definitions: Mapping[str, Mapping[str, Any]], directory: Path) -> Pa
     """Write definitions; a field ``prompt`` is the text of system-prompt.md."""
     for name, fields in definitions.items():
         (directory / name).mkdir(parents=True)
-        fields = dict(fields)
+        told = dict(fields)
         (directory / name / "system-prompt.md").write_bytes(
-            str(fields.pop("prompt", f"You are {name}.\n")).encode()
+            str(told.pop("prompt", f"You are {name}.\n")).encode()
         )
         (directory / name / "agent.toml").write_text(
-            tomli_w.dumps({"name": name, "description": f"About {name}.", **fields})
+            tomli_w.dumps({"name": name, "description": f"About {name}.", **told})
         )
     return directory

@@ -7,10 +7,10 @@ import itertools
 from tests.nix.agents.semantics import HOME, PROJECT
 
 _STEMS = (
-    "git", "git status", "git log", "git push", "git push --force", "git push -f", "git reset --hard",
-    "git remote -v", "jj status", "rm", "rm -rf", "ls", "cat", "npm run test", "npm publish", "nix eval",
-    "nix flake show", "sudo", "dd", "mkfs", "chmod 755", "curl", "timeout 5 git status", "nice rm -rf",
-    "wc", "echo",
+    "git", "git status", "git log", "git push", "git push --force", "git push -f",
+    "git reset --hard", "git remote -v", "jj status", "rm", "rm -rf", "ls", "cat", "npm run test",
+    "npm publish", "nix eval", "nix flake show", "sudo", "dd", "mkfs", "chmod 755", "curl",
+    "timeout 5 git status", "nice rm -rf", "wc", "echo",
 )  # fmt: skip
 _ENDINGS = ("", "x", " x", " /run/agenix/key", " --force origin", ":unit", " /*", ".ext4 /dev/sda")
 _LINES = (
@@ -21,7 +21,7 @@ _LINES = (
 )  # fmt: skip
 
 COMMANDS = tuple(stem + ending for stem, ending in itertools.product(_STEMS, _ENDINGS)) + _LINES
-"""More than 200; without quotes, substitutions and backslashes, so that each is what it looks like."""
+"""More than 200; without quotes, substitutions and backslashes: each is what it looks like."""
 
 PATHS = (
     *(
@@ -33,9 +33,10 @@ PATHS = (
             "plans/one.md", "x[1].txt", "1", "a/b/c/d/e", "run/agenix/key",
         )
     ),
-    f"{HOME}/p/x", f"{HOME}/p/x/.ssh/k", f"{HOME}/p/a.env", f"{HOME}/.ssh/id", f"{HOME}/x", f"{HOME}/px",
-    f"{HOME}/work/other/a.py", f"{HOME}/work/credentials/x", "/run/agenix/key", "/run/agenix/x/key",
-    "/run/agenixx", "/etc/passwd", "/etc/ssl/server.pem", "/tmp/x", "/tmp/x/y", "/var/lib/credentials/z",
+    f"{HOME}/p/x", f"{HOME}/p/x/.ssh/k", f"{HOME}/p/a.env", f"{HOME}/.ssh/id", f"{HOME}/x",
+    f"{HOME}/px", f"{HOME}/work/other/a.py", f"{HOME}/work/credentials/x", "/run/agenix/key",
+    "/run/agenix/x/key", "/run/agenixx", "/etc/passwd", "/etc/ssl/server.pem", "/tmp/x", "/tmp/x/y",
+    "/var/lib/credentials/z",
     "/srv/src/a.py", "/srv/docs", "/1",
 )  # fmt: skip
 """Inside the project and outside, absolute and normal."""

@@ -1,4 +1,4 @@
-"""What a permission means: in a definition, and in each tool. Oracles, written from the tools' own words.
+"""What a permission means: in a definition, and in each tool. Oracles, from the tools' own words.
 
 Nothing here is shared with the renderers, which are Nix.
 """
@@ -262,7 +262,7 @@ class ClaudeCode:
         return any(command == name or command.startswith(name + " ") for name in READING)
 
     def path(self, tool: str, path: str) -> str:
-        """For ``read`` and ``edit``: a rule for Edit is for all that writes, one against Read too."""
+        """For ``read`` and ``edit``: what may not be read may not be written, either."""
         name = {"read": "Read", "edit": "Edit"}[tool]
         if self._taken(name):
             return "deny"
