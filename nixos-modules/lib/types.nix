@@ -17,7 +17,7 @@ in {
   # A file that will be there at run time. A Nix path literal would be copied to the store.
   runtimeFile = types.addCheck types.str (lib.hasPrefix "/");
 
-  # The agent's share of the window, on the right; the human's on the left.
+  # Shares of the window: the agent's, then the human's, as the prototype has it.
   portalLayout = types.strMatching "[1-9][0-9]?/[1-9][0-9]?";
 
   # One line: of a prompt's heading, a window's title, a unit's description.

@@ -9,12 +9,12 @@
   tmux,
   writeShellApplication,
 }: let
-  # "40/60" -> 60: the agent's share, on the right, in percent.
+  # "60/40" -> 60: the agent's share, on the right, in percent.
   share = layout: let
     parts = map lib.toInt (lib.splitString "/" layout);
-    agents = lib.last parts;
+    agents = lib.head parts;
   in
-    builtins.toString (agents * 100 / (lib.head parts + agents));
+    builtins.toString (agents * 100 / (agents + lib.last parts));
 
   yesOrNo = value:
     if value

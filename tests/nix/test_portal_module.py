@@ -19,7 +19,7 @@ TOWN: dict[str, Any] = {
         "agents": {
             "ada": {
                 "uid": 1100,
-                "portal": {"enable": True, "layout": "40/60"},
+                "portal": {"enable": True, "layout": "60/40"},
                 "daemon": {"enable": True, "repos": {"declared": {"url": "git@example.org:d"}}},
             },
         },

@@ -27,8 +27,8 @@ in {
     layout = mkOption {
       type = portalLayout;
       default = "50/50";
-      example = "40/60";
-      description = "Shares of the window: yours on the left, the agent's on the right.";
+      example = "60/40";
+      description = "Shares of the window: the agent's, on the right, and yours, on the left.";
     };
   };
 }
