@@ -97,8 +97,8 @@ class GitHub(BaseModel):
     """None: ``nuketown <agent>@<host>``. Stale keys are known by it: one per agent and machine."""
     token_file: AbsolutePath | None = None
     """None: ``<name>/github-pat`` where a secrets backend puts it."""
-    signing: Literal["gpg", "ssh"] = "gpg"
-    """What signs commits: a GPG key of its own, or the SSH key."""
+    signing: Literal["gpg", "ssh", "none"] = "gpg"
+    """What signs commits: a GPG key of its own, the SSH key, or nothing."""
 
     @property
     def host(self) -> str:

@@ -56,4 +56,6 @@ def _signing(agent: Agent, keys: LocalKeys) -> Finding:
     settings = agent.git_settings(keys)
     if lacking := agent.git.lacking(settings):
         return warn("identity.git", f"git does not sign commits: {', '.join(lacking)}", _ENSURE)
-    return ok("identity.git", f"git signs with {settings['user.signingkey']}")
+    return ok(
+        "identity.git", f"git signs with {settings.get('user.signingkey', 'no key, as configured')}"
+    )

@@ -29,7 +29,7 @@ class RemoteKey:
     title: str
     mark: str
     verified_emails: frozenset[str] = frozenset()
-    """Of a GPG key: addresses for which GitHub shows signatures as verified."""
+    """Of a GPG key: addresses (in lower case) for which GitHub shows signatures as verified."""
 
     def is_(self, key: LocalKey | None) -> bool:
         """Are they the same key?"""
@@ -157,7 +157,7 @@ class Account:
 def _verified(item: dict[str, Any]) -> frozenset[str]:
     emails = item.get("emails")
     return frozenset(
-        str(email.get("email"))
+        str(email.get("email")).lower()
         for email in (emails if isinstance(emails, list) else [])
         if isinstance(email, dict) and email.get("verified") is True
     )

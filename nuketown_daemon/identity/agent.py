@@ -61,7 +61,12 @@ class Agent:
     @property
     def kinds(self) -> tuple[KeyKind, ...]:
         """The collections of the account that this agent has keys in."""
-        return (SSH, SSH_SIGNING if self.gpg is None else GPG)
+        match self.settings.signing:
+            case "gpg":
+                return (SSH, GPG)
+            case "ssh":
+                return (SSH, SSH_SIGNING)
+        return (SSH,)
 
     @property
     def lock_path(self) -> Path:
@@ -85,19 +90,25 @@ class Agent:
         return keys.gpg if kind is GPG else keys.ssh
 
     def signing_key(self, keys: LocalKeys) -> LocalKey | None:
-        """The key that signs commits."""
+        """The key that signs commits; None as well if none is to."""
+        if self.settings.signing == "none":
+            return None
         return keys.ssh if self.gpg is None else keys.gpg
 
+    def lacks_signing_key(self, keys: LocalKeys) -> bool:
+        """Is git to sign, and nothing there to sign with?"""
+        return self.settings.signing != "none" and self.signing_key(keys) is None
+
     def git_settings(self, keys: LocalKeys) -> dict[str, str]:
-        """What git is to know; empty as long as there is no key to sign with."""
+        """What git is to know; nothing of signing as long as there is no key for it."""
+        wanted = {}
         signer = self.signing_key(keys)
-        if signer is None:
-            return {}
-        if self.gpg is None:
-            signing = {"gpg.format": "ssh", "user.signingkey": str(self.ssh.public_path)}
-        else:
-            signing = {"gpg.format": "openpgp", "user.signingkey": signer.fingerprint}
-        wanted = signing | {"commit.gpgsign": "true", "tag.gpgsign": "true"}
+        if signer is not None:
+            form, key = (
+                ("openpgp", signer.fingerprint) if self.gpg else ("ssh", str(self.ssh.public_path))
+            )
+            wanted = {"gpg.format": form, "user.signingkey": key}
+            wanted |= {"commit.gpgsign": "true", "tag.gpgsign": "true"}
         # Who commits may be configured already, with a fuller name.
         identity = self._configuration.identity
         for key, value in (("user.name", identity.name), ("user.email", identity.email)):

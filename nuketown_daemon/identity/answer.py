@@ -79,8 +79,11 @@ def wait_told(answer: Answer) -> float | None:
     return _UNTOLD_LIMIT_S
 
 
-def refusal(answer: Answer, *, token_place: str) -> IdentityError:
-    """The error that an answer of 300 and above stands for."""
+def refusal(answer: Answer, *, token_place: str, fine_grained: bool) -> IdentityError:
+    """The error that an answer of 300 and above stands for.
+
+    :param fine_grained: the token has permissions instead of scopes
+    """
     said = f" (GitHub says: {answer.message})" if answer.message else ""
     match answer.status:
         case 401:
@@ -89,7 +92,7 @@ def refusal(answer: Answer, *, token_place: str) -> IdentityError:
                 f"or is not whole{said}. Make a new one and write it there."
             )
         case 403 | 404 | 429:
-            return _forbidden(answer, token_place, said)
+            return _forbidden(answer, token_place, said, fine_grained=fine_grained)
         case 422:
             return Rejected(answer.message or "validation failed")
         case status if status in _DOWN:
@@ -110,7 +113,7 @@ def missing_scopes(needed: Mapping[str, str], scopes: frozenset[str]) -> list[st
     return [scope for scope in needed if scope not in scopes]
 
 
-def _forbidden(answer: Answer, place: str, said: str) -> IdentityError:
+def _forbidden(answer: Answer, place: str, said: str, *, fine_grained: bool) -> IdentityError:
     if _is_rate_limit(answer):
         return GitHubUnavailable(
             f"GitHub limits how often this account may ask{said}: nothing is wrong, try later."
@@ -124,10 +127,11 @@ def _forbidden(answer: Answer, place: str, said: str) -> IdentityError:
             "then try again."
         )
     kind = kind_of(answer.path)
-    if kind is not None and answer.scopes is not None and kind.scope not in answer.scopes:
-        return TokenRefused(scope_sentence([kind.scope], answer.scopes, place))
-    accepted = answer.headers.get("x-accepted-github-permissions")
-    if kind is not None and (accepted is not None or answer.status == 403):
+    scopes = None if fine_grained else answer.scopes
+    if kind is not None and scopes is not None and kind.scope not in scopes:
+        return TokenRefused(scope_sentence([kind.scope], scopes, place))
+    if kind is not None and fine_grained and answer.status == 403:
+        accepted = answer.headers.get("x-accepted-github-permissions")
         wants = f" (GitHub: {accepted})" if accepted else ""
         return TokenRefused(
             f'the token in {place} lacks the account permission "{kind.permission}" (read and '

@@ -20,12 +20,12 @@ async def ensure(steps: Steps) -> None:
     # First what needs nobody else: a home that is empty after each boot has its keys restored, and
     # not its git configuration.
     keys = steps.find_keys()
-    if agent.signing_key(keys) is not None:
+    if not agent.lacks_signing_key(keys):
         steps.configure_git(keys)
     had_all = all(agent.key_of(kind, keys) is not None for kind in agent.kinds)
     async with steps.account() as account:
         try:
-            await _settle(steps, account, keys, had_all=had_all)
+            await _settle(steps, account, keys)
         except GitHubUnavailable as exc:
             if not had_all:
                 raise
@@ -35,11 +35,9 @@ async def ensure(steps: Steps) -> None:
         steps.report.say(f"all is well: {agent.title}")
 
 
-async def _settle(steps: Steps, account: Account, keys: LocalKeys, *, had_all: bool) -> None:
+async def _settle(steps: Steps, account: Account, keys: LocalKeys) -> None:
     await steps.greet(account)
     keys = steps.make_missing(keys)
     for kind in steps.agent.kinds:
         await steps.register(account, kind, steps.agent.key_of(kind, keys))
     await steps.trust_host(account)
-    if not had_all:
-        steps.configure_git(keys)

@@ -19,8 +19,6 @@ from nuketown_daemon.identity.answer import Answer, refusal, wait_told
 from nuketown_daemon.identity.errors import ClockWrong, GitHubUnavailable, Untrusted
 from nuketown_daemon.identity.token import Token
 
-PATIENCE_S = 90.0
-"""How long retries may take, all together."""
 SKEW = timedelta(minutes=5)
 """How far the clocks may be apart."""
 
@@ -40,7 +38,7 @@ class GitHub:
     :param patience_s: how long to wait and retry in all, in seconds
     """
 
-    def __init__(self, api_url: str, token: Token, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, api_url: str, token: Token, *, patience_s: float) -> None:
         self._api_url = httpx2.URL(api_url)
         self._token = token
         self._deadline = time.monotonic() + patience_s
@@ -145,7 +143,9 @@ class GitHub:
             else:
                 if answer.status < 300:
                     return answer
-                error = refusal(answer, token_place=self._token.place)
+                error = refusal(
+                    answer, token_place=self._token.place, fine_grained=self._token.fine_grained
+                )
                 told = wait_told(answer)
                 if told is None:
                     raise error
@@ -236,4 +236,4 @@ async def _bounded(response: httpx2.Response) -> bytes:
     return bytes(content)
 
 
-__all__ = ["PATIENCE_S", "SKEW", "GitHub"]
+__all__ = ["SKEW", "GitHub"]

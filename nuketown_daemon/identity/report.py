@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from nuketown_daemon.workspace.git import safe_line
-
+_LINE_LIMIT = 1000
 _PAST = {
     "make": "made",
     "register": "registered",
@@ -47,9 +46,15 @@ class Report:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        sys.stdout.write(f"{safe_line(self._hide(text))}\n")
+        sys.stdout.write(f"{_one_line(self._hide(text))}\n")
         sys.stdout.flush()
 
     def warn(self, text: str) -> None:
         """Print one line of warning."""
-        sys.stderr.write(f"nuketown-identity: {safe_line(self._hide(text))}\n")
+        sys.stderr.write(f"nuketown-identity: {_one_line(self._hide(text))}\n")
+
+
+def _one_line(text: str) -> str:
+    """Spaces for line ends, escapes, and characters that turn or hide text."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return line if len(line) <= _LINE_LIMIT else line[: _LINE_LIMIT - 1] + "…"

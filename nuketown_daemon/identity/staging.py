@@ -84,8 +84,9 @@ def write_whole(place: Path, data: bytes, *, mode: int = 0o600) -> None:
     with staging(place.resolve().parent) as directory:
         with _as_sentence(place):
             path = directory / place.name
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)  # the umask is stricter
                 file.write(data)
         install(path, place)
 

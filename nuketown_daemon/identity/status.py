@@ -29,14 +29,17 @@ async def status(steps: Steps) -> int:
 def _here(steps: Steps, keys: LocalKeys) -> int:
     agent, say = steps.agent, steps.report.say
     say(f"title: {agent.title}")
-    settings = agent.git_settings(keys)
-    lacking = agent.git.lacking(settings)
-    signs = bool(settings) and not lacking
-    say(f"git: {'signs with ' + settings['user.signingkey'] if signs else 'does not sign'}")
+    wanted = agent.git_settings(keys)
+    fits = not agent.git.lacking(wanted)
+    if agent.settings.signing == "none":
+        say("git: is not to sign")
+    else:
+        fits = fits and "user.signingkey" in wanted
+        say(f"git: {'signs with ' + wanted['user.signingkey'] if fits else 'does not sign'}")
     lost = keys.ssh is not None and not agent.ssh.has_public_file(keys.ssh)
     if lost:
         say(f"not the public half of the key: {agent.ssh.public_path}")
-    return (not signs) + lost
+    return (not fits) + lost
 
 
 def _holder(holder: Holder) -> str:

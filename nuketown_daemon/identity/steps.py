@@ -70,7 +70,7 @@ class Steps:
             )
 
     def make_missing(self, keys: LocalKeys) -> LocalKeys:
-        """Make the keys that are not there."""
+        """Make the keys that are not there, and have git sign with them."""
         ssh, gpg = keys.ssh, keys.gpg
         if ssh is None and self.report.change("make", f"{self.agent.ssh.path}"):
             self.check_clock()
@@ -84,7 +84,12 @@ class Steps:
                 self.check_clock()
                 gpg = self.agent.gpg.make()
                 self.report.changed("make", f"{text} ({gpg.fingerprint})")
-        return LocalKeys(ssh, gpg)
+        made = LocalKeys(ssh, gpg)
+        if made != keys:
+            self.configure_git(made)
+        elif self.agent.lacks_signing_key(made):  # with --dry-run: it is not made yet
+            self.report.change("write", f"{self.agent.git.path} (to sign with the new key)")
+        return made
 
     def find_keys(self) -> LocalKeys:
         """Look at this machine, and put right what a careless copy or a lost file left."""
@@ -105,10 +110,7 @@ class Steps:
     def configure_git(self, keys: LocalKeys) -> None:
         """Have git sign."""
         lacking = self.agent.git.lacking(self.agent.git_settings(keys))
-        if self.agent.signing_key(keys) is None:
-            if self.report.dry_run:
-                self.report.change("write", f"{self.agent.git.path} (to sign with the new key)")
-        elif lacking:
+        if lacking:
             text = f"{self.agent.git.path} ({', '.join(lacking)})"
             if self.report.change("write", text):
                 self.agent.git.write(lacking)
@@ -134,7 +136,7 @@ class Steps:
             assert key is not None
             found = await account.register(kind, key)
             self.report.changed("register", text)
-        if kind is GPG and self.agent.email not in found.verified_emails:
+        if kind is GPG and self.agent.email.lower() not in found.verified_emails:
             self.report.warn(
                 f"GitHub shows commits by {self.agent.email} as unverified until that is a "
                 "verified address of the account: add it at GitHub."

@@ -78,7 +78,7 @@ def test_a_dry_run_changes_nothing(ada: AgentHome, account: Account, github: Git
     verbs = [line.split()[:2] for line in done.stdout.splitlines()]
     assert verbs == [
         ["would", verb]
-        for verb in ("make", "make", "register", "delete", "register", "write", "write")
+        for verb in ("make", "make", "write", "register", "delete", "register", "write")
     ]
     assert _snapshot(ada.home) == before
     assert [path.name for path in ada.home.iterdir()] == [".config"]
@@ -235,6 +235,17 @@ def test_signing_with_the_ssh_key(new_home: Callable[..., AgentHome], account: A
     assert [key["key"] for key in account.keys[SIGNING_KEYS]] == [ada.ssh_mark]
 
 
+def test_no_signing(new_home: Callable[..., AgentHome], account: Account) -> None:
+    ada = new_home(github='signing = "none"')
+    ada.ensure()
+    assert account.titles(KEYS) == [TITLE]
+    assert account.titles(GPG_KEYS) == account.titles(SIGNING_KEYS) == []
+    assert "sign" not in (ada.home / ".gitconfig").read_text()
+    assert ada.git_value("user.email") == EMAIL
+    assert ada.run("status").returncode == 0
+    assert ada.ensure() == f"all is well: {TITLE}\n"
+
+
 def test_an_address_that_is_not_the_accounts_is_warned_about(
     ada: AgentHome, account: Account
 ) -> None:
@@ -244,12 +255,20 @@ def test_an_address_that_is_not_the_accounts_is_warned_about(
     assert "unverified" in done.stderr
 
 
-def test_an_enterprise_server_has_its_own_host_and_path(
-    ada: AgentHome, github: GitHubServer
+@pytest.mark.parametrize("prefix", ["", "/api/v3"])
+def test_requests_stay_below_the_address_of_the_api(
+    new_home: Callable[..., AgentHome], prefix: str
 ) -> None:
-    ada.ensure()
-    assert {seen.path.startswith("/api/v3/") for seen in github.seen} == {True}
-    assert "127.0.0.1" in (ada.home / ".ssh/known_hosts").read_text()
+    """api.github.com has it at the root, an Enterprise Server below /api/v3."""
+    with GitHubServer(prefix=prefix) as github:
+        github.accounts.append(Account("ada-agent", TOKEN))
+        for number in range(101):
+            github.accounts[0].plant(KEYS, "laptop", f"ssh-ed25519 AAAA{number}")
+        new_home(api_url=github.api_url).ensure()
+        assert {seen.path.removeprefix(prefix).split("/")[1] for seen in github.seen} == {
+            "user", "meta",
+        }  # fmt: skip
+        assert github.accounts[0].titles(KEYS)[-1] == TITLE
 
 
 def test_a_server_without_published_host_keys_is_told_of(

@@ -66,6 +66,7 @@ def test_rotate_killed_at_a_request(ada: AgentHome, github: GitHubServer) -> Non
         _is_whole(ada, github.accounts[0])
 
 
+@pytest.mark.slow
 def test_revoke_killed_at_a_request(ada: AgentHome, github: GitHubServer) -> None:
     account = github.accounts[0]
     for number in range(1, REVOKE_REQUESTS + 1):

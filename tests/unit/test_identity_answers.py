@@ -23,7 +23,8 @@ def _answer(status: int, body: Any = None, path: str = "/user/keys", **headers: 
 
 
 def _refusal(answer: Answer) -> IdentityError:
-    error = refusal(answer, token_place="/run/secrets/ada/github-pat")
+    fine_grained = "x-oauth-scopes" not in answer.headers
+    error = refusal(answer, token_place="/run/secrets/ada/github-pat", fine_grained=fine_grained)
     assert str(error).endswith((".", "?")) or isinstance(error, Rejected)
     assert "\n" not in str(error)
     return error
@@ -126,6 +127,13 @@ def test_a_rejection_carries_githubs_words() -> None:
 def test_answers_of_another_shape_are_survived(body: Any) -> None:
     _refusal(_answer(422, body))
     _refusal(_answer(403, body))
+
+
+@pytest.mark.parametrize("fine_grained", [False, True])
+def test_a_key_that_is_gone_is_no_matter_of_permissions(*, fine_grained: bool) -> None:
+    headers = {} if fine_grained else {"x_oauth_scopes": "admin:gpg_key"}
+    answer = _answer(404, {"message": "Not Found"}, path="/user/gpg_keys/7", **headers)
+    assert type(refusal(answer, token_place="x", fine_grained=fine_grained)) is NotThere
 
 
 HOSTILE_TITLES = [

@@ -58,7 +58,7 @@ def test_git_speaks_to_the_host_of_the_api(api_url: str, host: str) -> None:
         ('key_title = "\\u202eadanuketown"', "one line"),
         ('key_title = " nuketown"', "one line"),
         ('key_title = "x"', "at least 4"),
-        ('signing = "pgp"', "'gpg' or 'ssh'"),
+        ('signing = "pgp"', "'gpg', 'ssh' or 'none'"),
         ('token = "ghp_secret"', "no such key"),
     ],
 )
