@@ -100,6 +100,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "prosody13": prosody13.unusable,
     "nix": _nix,
     "btrfs": _btrfs,
+    "node": lambda: _lacks("node"),
     "desktop": _desktop,
     "cluster": _cluster,
     "opencode": opencode.unusable,

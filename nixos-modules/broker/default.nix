@@ -1,10 +1,9 @@
-# The approval broker of this machine: its configuration, and where agents find it.
+# The approval broker of this machine, and the places where agents and it find each other.
 {
   config,
   lib,
   ...
 }: let
-  inherit (import ../lib/broker-toml.nix {inherit lib;}) brokerToml;
   cfg = config.nuketown;
   agents = builtins.attrValues cfg.localAgents;
 in {
@@ -13,20 +12,7 @@ in {
     ./workstation.nix
   ];
 
-  options.nuketown.broker.settings = lib.mkOption {
-    type = lib.types.attrsOf lib.types.anything;
-    internal = true;
-    default = {};
-    description = "What broker.toml says.";
-  };
-
   config = lib.mkIf cfg.enable {
-    nuketown.broker.settings = brokerToml {
-      town = cfg;
-      hostName = config.networking.hostName;
-      inherit (cfg.secrets) pathOf;
-    };
-
     # The places of the sockets (design: files, sockets, names). Each directory is writable by the one
     # whose socket is in it; whoever connects looks at who serves.
     systemd.tmpfiles.settings.nuketown = lib.mkIf (agents != []) (

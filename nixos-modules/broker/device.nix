@@ -20,7 +20,8 @@ in {
 
     environment.etc."nuketown/broker.toml".source = import ../lib/checked-toml.nix {
       inherit pkgs;
-      inherit (cfg.broker) package settings;
+      inherit (cfg.broker) package;
+      settings = cfg.broker.toml;
     };
 
     systemd.services.nuketown-broker = {
@@ -29,7 +30,7 @@ in {
       # The chat server comes and goes: what needs no human works without it.
       after = ["nss-user-lookup.target"];
       startLimitIntervalSec = 0;
-      restartTriggers = [(builtins.toJSON (restartKeys cfg.broker.settings))];
+      restartTriggers = [(builtins.toJSON (restartKeys cfg.broker.toml))];
       serviceConfig = import ./device-service.nix {
         inherit lib user;
         inherit (cfg.broker) package;

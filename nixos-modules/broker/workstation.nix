@@ -29,7 +29,8 @@ in {
           home.stateVersion = lib.mkDefault config.system.stateVersion;
           nuketown.approvalBroker = {
             enable = lib.mkDefault true;
-            inherit (cfg.broker) package settings;
+            inherit (cfg.broker) package;
+            settings = cfg.broker.toml;
           };
         };
       };

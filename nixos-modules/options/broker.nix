@@ -6,6 +6,7 @@
   ...
 }: let
   inherit (lib) literalExpression mkOption types;
+  inherit (import ../lib/broker-toml.nix {inherit lib;}) brokerToml;
   inherit (import ../lib/types.nix {inherit lib;}) bareJid secretName;
   cfg = config.nuketown;
   agents = builtins.attrValues cfg.enabledAgents;
@@ -148,6 +149,31 @@ in {
       type = types.ints.between 1 3600;
       default = 120;
       description = "Seconds that a request waits for an answer; silence is no.";
+    };
+
+    settings = mkOption {
+      type = types.attrsOf types.anything;
+      default = {};
+      example.agents.ada.auto = [
+        {
+          kind = "delegate";
+          to = "vox";
+          max_per_day = 3;
+        }
+      ];
+      description = "Further keys of {file}`broker.toml` (docs/policy.md), over what is generated.";
+    };
+
+    toml = mkOption {
+      type = types.attrsOf types.anything;
+      internal = true;
+      readOnly = true;
+      default = lib.recursiveUpdate (brokerToml {
+        town = cfg;
+        hostName = config.networking.hostName;
+        inherit (cfg.secrets) pathOf;
+      }) cfg.broker.settings;
+      description = "What {file}`broker.toml` says.";
     };
   };
 }

@@ -1,11 +1,10 @@
-# What survives where homes do not: the directories of persist, and what the agents' own parts need.
+# What survives where homes do not: which backend, and a word where there is none.
 {
   config,
   lib,
   options,
   ...
 }: let
-  inherit (import ../lib/persist.nix {inherit lib;}) modeOf normalise;
   cfg = config.nuketown;
 
   # Some machines forget everything at boot, and homes with it: the mount that holds them is memory.
@@ -18,55 +17,11 @@
     then point
     else found) "" mounts;
   inMemory = holding != "" && config.fileSystems.${holding}.fsType == "tmpfs";
-
-  # The queue is to be after a reboot as it was, and what ran is to go on: the daemon's journal, and
-  # the harness's transcripts. Its login is in the same place; with an API key it has none.
-  ownState = agent:
-    lib.optional agent.daemon.enable ".local/state/nuketown"
-    ++ lib.optional agent.claudeCode.enable (
-      if agent.daemon.apiKeySecret == null
-      then ".claude"
-      else ".claude/projects"
-    );
-
-  directoriesOf = agent:
-    map (directory: {
-      inherit directory;
-      user = agent.name;
-      group = agent.name;
-      mode = modeOf directory;
-    }) (normalise (agent.persist ++ ownState agent));
 in {
   imports = [
     ./impermanence.nix
     ./preservation.nix
   ];
-
-  options.nuketown.persistence = {
-    homes = lib.mkOption {
-      type = lib.types.listOf (lib.types.attrsOf lib.types.str);
-      internal = true;
-      readOnly = true;
-      # An agent that is the machine keeps all it has.
-      default = map (agent: {
-        directory = agent.home;
-        user = agent.name;
-        group = agent.name;
-        mode = "0700";
-      }) (lib.filter (agent: agent.deploymentModel == "device") (builtins.attrValues cfg.localAgents));
-      description = "Homes that are kept whole.";
-    };
-
-    directories = lib.mkOption {
-      type = lib.types.attrsOf (lib.types.listOf (lib.types.attrsOf lib.types.str));
-      internal = true;
-      readOnly = true;
-      default = builtins.mapAttrs (_: directoriesOf) (
-        lib.filterAttrs (_: agent: agent.deploymentModel == "workstation") cfg.localAgents
-      );
-      description = "What is kept of the other homes, below each, by agent.";
-    };
-  };
 
   config = {
     nuketown.persistence.backend = lib.mkIf cfg.ephemeral.enable (

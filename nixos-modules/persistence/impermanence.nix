@@ -5,14 +5,16 @@
   options,
   ...
 }: let
+  inherit (import ../lib/persist.nix {inherit lib;}) keptDirectories keptHome;
   cfg = config.nuketown;
+  homesOf = model: lib.filterAttrs (_: agent: agent.deploymentModel == model) cfg.localAgents;
 in {
   # Without impermanence there is no such option to set; the assertions ask for it.
   config = lib.optionalAttrs (options.environment ? persistence) {
     environment.persistence = lib.mkIf (cfg.enable && cfg.persistence.backend == "impermanence") {
       ${cfg.persistence.root} = {
-        directories = cfg.persistence.homes;
-        users = builtins.mapAttrs (_: directories: {inherit directories;}) cfg.persistence.directories;
+        directories = map keptHome (builtins.attrValues (homesOf "device"));
+        users = builtins.mapAttrs (_: agent: {directories = keptDirectories agent;}) (homesOf "workstation");
       };
     };
   };

@@ -5,15 +5,17 @@
   options,
   ...
 }: let
+  inherit (import ../lib/persist.nix {inherit lib;}) keptDirectories keptHome;
   cfg = config.nuketown;
+  homesOf = model: lib.filterAttrs (_: agent: agent.deploymentModel == model) cfg.localAgents;
 in {
   # Without preservation there is no such option to set; the assertions ask for it.
   config = lib.optionalAttrs (options ? preservation) {
     preservation = lib.mkIf (cfg.enable && cfg.persistence.backend == "preservation") {
       enable = true;
       preserveAt.${cfg.persistence.root} = {
-        directories = cfg.persistence.homes;
-        users = builtins.mapAttrs (_: directories: {inherit directories;}) cfg.persistence.directories;
+        directories = map keptHome (builtins.attrValues (homesOf "device"));
+        users = builtins.mapAttrs (_: agent: {directories = keptDirectories agent;}) (homesOf "workstation");
       };
     };
   };

@@ -30,6 +30,10 @@ WORKSTATION: dict[str, Any] = {
     "nuketown.agents.ada.sudo.deny": ["rm *"],
     "nuketown.agents.ada.sudo.timeout": 300,
     "nuketown.agents.bob.uid": 1101,
+    "nuketown.broker.settings": {
+        "log_level": "debug",
+        "agents": {"ada": {"auto": [{"kind": "delegate", "to": "vox", "max_per_day": 3}]}},
+    },
     "nuketown.agents.vox.cloud.enable": True,
     "nuketown.agents.vox.xmpp.enable": True,
     "nuketown.roster.ada.host": "signi",
@@ -76,11 +80,13 @@ WORKSTATION_TOML: dict[str, Any] = EVERYWHERE | {
     "human_password_file": "/run/keys/josh",
     "signing_key_file": "/run/keys/signing",
     "timeout_s": 90,
+    "log_level": "debug",
     "agents": {
         "ada": {
             "uid": 1100, "role": 'so"ft\\ware', "jids": ["ada@6bit.com"], "kinds": ["sudo", *CHAT],
             "pre_approved": PATTERNS,
             "deny": ["rm *"], "timeout_s": 300,
+            "auto": [{"kind": "delegate", "to": "vox", "max_per_day": 3}],
         },
         # Without sudo of its own it can't ask for any.
         "bob": {

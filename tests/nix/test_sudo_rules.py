@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def town(nix: Nix) -> Any:
           sudoersRs = rust.config.security.sudo-rs.configFile;
           helperRs = "${rust.config.nuketown.sudo.package}";
           inherit (config.environment.etc."nuketown/sudo.json") mode;
+          polkit = config.security.polkit.extraConfig;
           setEnvironment = config.system.build.setEnvironment.text;
           profile = config.environment.etc.profile.text;
           bashrc = config.environment.etc.bashrc.text;
@@ -194,3 +196,36 @@ def test_an_agent_is_no_more_than_its_name(nix: Nix) -> None:
     )
     for number, name in enumerate(names):
         assert any("can't be a user name" in said for said in told[str(number)]["assertions"]), name
+
+
+UNITS = "org.freedesktop.systemd1."
+ACTIONS = [
+    *(UNITS + action for action in ("manage-units", "manage-unit-files", "reload-daemon")),
+    "org.freedesktop.machine1.shell",
+    "org.freedesktop.machine1.host-shell",
+    "org.freedesktop.machine1.login",
+    "org.freedesktop.policykit.exec",
+    "org.freedesktop.login1.power-off",
+    "org.freedesktop.packagekit.package-install",
+]
+
+
+@pytest.mark.attack
+@pytest.mark.node
+@pytest.mark.parametrize("who", ["ada", "bob"])
+def test_no_polkit_rule_gives_an_agent_anything(polkit_rules: Path, who: str) -> None:
+    program = Path(__file__).parent / "polkit_answers.js"
+    ran = subprocess.run(
+        ["node", program, polkit_rules, who, *ACTIONS],
+        capture_output=True, text=True, timeout=20, check=True,
+    )  # fmt: skip
+    assert json.loads(ran.stdout) == dict.fromkeys(ACTIONS)
+
+
+@pytest.fixture(scope="module")
+def polkit_rules(town: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that polkit is told on this machine."""
+    assert "ada" in town["polkit"]  # the portal's rule is there
+    file = tmp_path_factory.mktemp("polkit") / "10-nixos.rules"
+    file.write_text(town["polkit"])
+    return file
