@@ -1,19 +1,22 @@
-# Flake checks without a build: every example and template to its toplevel. Secrets are plain files
-# here, and persistence is left out, so that our flake needs no input of its own for them.
+# Flake checks that build next to nothing: every example and template to its toplevel. Secrets are
+# plain files here, and persistence is left out, so that our flake needs no inputs of its own for them.
 {
   lib,
-  pkgs,
-  nixosSystem,
   modules,
+  nixosSystem,
+  pkgs,
 }: let
   whole = name: configuration: let
     machine = nixosSystem {
-      modules = modules ++ configuration;
+      modules =
+        modules
+        ++ configuration
+        ++ [{nuketown.secrets.backend = lib.mkDefault "files";}];
     };
   in
-    pkgs.writeText "evaluated-${name}" (
-      builtins.unsafeDiscardStringContext machine.config.system.build.toplevel.drvPath
-    );
+    pkgs.runCommandLocal "evaluated-${name}" {
+      toplevel = builtins.unsafeDiscardStringContext machine.config.system.build.toplevel.drvPath;
+    } "echo $toplevel >$out";
 in
   lib.mapAttrs' (name: configuration: lib.nameValuePair "evaluated-${name}" (whole name configuration)) {
     earthrealm = [../../examples/earthrealm/configuration.nix ../../examples/roster/roster.nix];

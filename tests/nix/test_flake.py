@@ -1,0 +1,175 @@
+"""flake.nix: its lock, its outputs, its virtual machines and its templates, evaluated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.nix_fixture import Nix
+
+pytestmark = pytest.mark.nix
+
+ROOT = Path(__file__).parents[2]
+STORIES = {
+    "vm-device", "vm-ephemeral-home", "vm-prosody-routing", "vm-sudo-approval", "vm-workstation",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def flake(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The flake as a reference, without what only this checkout has."""
+    copy = tmp_path_factory.mktemp("flake") / "nuketown"
+    own = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=own)
+    return f"path:{copy}"
+
+
+def _nix(*words: str, timeout_s: float = 60) -> str:
+    ran = subprocess.run(
+        ["nix", "--extra-experimental-features", "nix-command flakes", "--offline", *words],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def _with_trees(flake: str) -> list[str]:
+    """The trees of this machine in place of the locked inputs; the lock stays as it is."""
+    where = {}
+    for name in ("nixpkgs", "home-manager"):
+        found = subprocess.run(
+            ["nix-instantiate", "--find-file", name], capture_output=True, text=True, check=True
+        )
+        where[name] = f"path:{found.stdout.strip()}"
+    return [
+        "--impure", "--no-write-lock-file",
+        "--override-input", "nixpkgs", f"{flake}?dir=tests/nix/whole-nixpkgs",
+        "--override-input", "home-manager", where["home-manager"],
+    ]  # fmt: skip
+
+
+def test_the_lock_belongs_to_the_inputs(flake: str) -> None:
+    """Nothing would be locked anew, and what users take with us is two inputs."""
+    said = json.loads(_nix("flake", "metadata", "--json", "--no-update-lock-file", flake))
+    nodes = said["locks"]["nodes"]
+    assert set(nodes) == {"root", "nixpkgs", "home-manager"}
+    assert nodes["home-manager"]["inputs"] == {"nixpkgs": ["nixpkgs"]}
+    for name in ("nixpkgs", "home-manager"):
+        assert len(nodes[name]["locked"]["rev"]) == 40
+        assert nodes[name]["locked"]["narHash"].startswith("sha256-")
+
+
+def test_outputs(flake: str) -> None:
+    shown: dict[str, Any] = json.loads(_nix("flake", "show", "--json", *_with_trees(flake), flake))
+    assert set(shown["nixosModules"]) == {"default", "nuketown"}
+    assert set(shown["templates"]) == {"default", "workstation", "device", "cloud", "roster"}
+    assert set(shown["overlays"]) == {"default"}
+    for system in ("x86_64-linux", "aarch64-linux"):
+        assert set(shown["packages"][system]) == {
+            "default", "nuketown", "nuketown-sudo-helper", "prosody-mod-nuketown-approval",
+        }  # fmt: skip
+        assert "demo" in shown["apps"][system]
+        assert "default" in shown["devShells"][system]
+        assert set(shown["checks"][system]) >= STORIES
+    assert shown["formatter"]["x86_64-linux"]["name"] == "format"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_stories_evaluate(flake: str) -> None:
+    """The packages and the machines of all stories, to everything that they are built from.
+
+    The examples' machines have tests of their own; `nix flake check --no-build` has all in one.
+    """
+    outputs = _nix(
+        "eval", "--json", *_with_trees(flake), f"{flake}#checks.x86_64-linux", "--apply",
+        'checks: let all = builtins.attrNames checks; in map (name: checks.${name}.drvPath) '
+        '(builtins.filter (name: builtins.match "evaluated-.*" name == null) all)',
+        timeout_s=390,
+    )  # fmt: skip
+    assert len(set(json.loads(outputs))) == len(STORIES) + 3
+
+
+@pytest.mark.parametrize(
+    ("attribute", "end"),
+    [
+        ("devShells.x86_64-linux.default.drvPath", ".drv"),
+        ("formatter.x86_64-linux.drvPath", ".drv"),
+        ("apps.x86_64-linux.demo.program", "/bin/nuketown-demo"),
+    ],
+)
+def test_what_a_developer_calls(flake: str, attribute: str, end: str) -> None:
+    assert _nix("eval", "--raw", *_with_trees(flake), f"{flake}#{attribute}").endswith(end)
+
+
+def test_home_modules(flake: str) -> None:
+    for name in ("homeModules", "homeManagerModules"):
+        names = _nix(
+            "eval", "--json", *_with_trees(flake), f"{flake}#{name}",
+            "--apply", "modules: builtins.filter (name: builtins.pathExists modules.${name}) "
+            "(builtins.attrNames modules)",
+        )  # fmt: skip
+        assert json.loads(names) == ["agents", "approval-broker"]
+
+
+def test_templates_have_nothing_to_mend(nix: Nix) -> None:
+    """Each is taken as it is written, without a warning, and its flake names the machine so."""
+    seen = nix.eval("""
+      let
+        lib = import <nixpkgs/lib>;
+        inputs = {
+          nixpkgs.lib = lib // {nixosSystem = {modules}: {inherit modules;};};
+          home-manager.nixosModules.home-manager = "home-manager";
+          nuketown.nixosModules.default = "nuketown";
+        };
+        look = name: let
+          flake = import (../../templates + "/${name}/flake.nix");
+          machines = (flake.outputs inputs).nixosConfigurations;
+          own = lib.filter builtins.isPath (lib.head (builtins.attrValues machines)).modules;
+          inherit (import ./nixos.nix {modules = own;}) config;
+        in {
+          names = builtins.attrNames machines;
+          inherit (config.networking) hostName;
+          told =
+            config.warnings
+            ++ map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
+        };
+      in lib.genAttrs ["cloud" "device" "workstation"] look
+    """)
+    for name, template in seen.items():
+        assert template["names"] == [template["hostName"]], name
+        assert template["told"] == [], name
+
+
+def test_roster_template(nix: Nix) -> None:
+    """A machine that takes it has the agents, and a project the definitions."""
+    seen = nix.eval("""
+      let
+        roster = (import ../../templates/roster/flake.nix).outputs {};
+        machine = import ./nixos.nix {
+          modules = [
+            roster.nixosModules.default
+            {
+              networking.domain = "example.org";
+              nuketown = {
+                humanJid = "josh@example.org";
+                secrets.backend = "files";
+              };
+            }
+          ];
+        };
+      in {
+        directory = builtins.attrNames (builtins.readDir roster.lib.agents);
+        agents = builtins.mapAttrs (_: agent: agent.uid) machine.config.nuketown.enabledAgents;
+      }
+    """)
+    assert seen["directory"] == ["ada", "rex"]
+    assert seen["agents"] == {"ada": 1101, "rex": 1102}
