@@ -58,6 +58,8 @@ in
         done
         mkdir -p $out/share/nuketown
         cp -r ${../nixos-modules} $out/share/nuketown/nixos-modules
+        # They read it where it is in a checkout.
+        install -Dm444 ${../nuketown_cli/agents/agent.schema.json} $out/share/nuketown/nuketown_cli/agents/agent.schema.json
       ''
       + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
         installShellCompletion --cmd nuketown \

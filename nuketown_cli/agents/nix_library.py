@@ -122,10 +122,7 @@ def _program() -> str:
 
 
 def _nixpkgs_lib(program: str) -> Path:
-    """The library of a nixpkgs: installed beside ours, or of the one in NIX_PATH."""
-    beside = library().parents[1] / "nixpkgs-lib"
-    if beside.is_dir():
-        return beside
+    """The library of the nixpkgs in NIX_PATH."""
     found = _run([program, "--find-file", "nixpkgs"])
     path = Path(os.fsdecode(found.stdout.strip())) / "lib"
     if found.returncode != 0 or not path.is_dir():
