@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.agent_definitions import agent_definitions
 from benchmarks.broker import broker_idle, broker_pending
 from benchmarks.cost_per_task import cost_per_task
 from benchmarks.dm_to_session import dm_to_session
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "sudo": sudo_cost,
     "broker-idle": broker_idle,
     "broker-pending": broker_pending,
+    "agent-definitions": agent_definitions,
     "nix-evaluation": nix_evaluation,
 }
 

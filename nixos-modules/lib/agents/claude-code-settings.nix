@@ -22,7 +22,9 @@ What a single agent may not use at all goes into its own file (claude-code.nix).
   forTool = tool: users: let
     speaking = filterAttrs (_: permission: permission != null) users;
     ofEach = f: lib.concatLists (lib.mapAttrsToList f speaking);
-    grantedByAll = pattern: all (grants pattern) (lib.attrValues users);
+    grantedByAll = pattern: granted.${pattern};
+    # Each pattern is looked at once, however many agents have it.
+    granted = lib.genAttrs (map (rule: rule.pattern) allowRules) (pattern: all (grants pattern) (lib.attrValues users));
     asking = filterAttrs (_: permission: permission.intent == "ask") speaking;
 
     rendered = action: rules: concatMap (rule: (claudeRules.specifiers tool rule).specifiers) (actionRules action rules);
@@ -107,12 +109,13 @@ in {
     lists = map (tool:
       forTool tool (lib.mapAttrs (_: tools: tools.${tool}) (filterAttrs (_: tools: tools ? ${tool}) agents)))
     toolsWithRules;
-    collect = name: unique (concatMap (list: list.${name}) lists);
+    together = name: concatMap (list: list.${name}) lists;
+    collect = name: unique (together name);
   in {
     allow = collect "allow";
     ask = collect "ask";
     deny = collect "deny";
     additionalDirectories = collect "directories";
-    warnings = collect "warnings";
+    warnings = together "warnings";
   };
 }
