@@ -389,6 +389,33 @@ async def test_a_daemon_killed_while_it_started_claude_finds_it(make_town, event
 
 
 @pytest.mark.fault
+async def test_a_daemon_killed_before_it_started_claude_has_sent_nothing(make_town) -> None:
+    place = await make_town([say("Done.")])
+    work = job(place, "one")
+    await place.session.prepare(work)
+    place.again()
+    result = await finish(place, job(place, "one", session_id=work.session_id, recover=True))
+    assert result.outcome is Outcome.LOST
+    assert place.prompts() == []
+    # Where the journal did not know of the start yet, the task begins anew.
+    place.again()
+    assert (await finish(place, job(place, "one"))).text == "Done."
+    assert place.prompts() == ["one"]
+    assert not (place.state / "sessions" / work.session_id).exists()
+
+
+async def test_what_is_known_of_a_claude_that_runs_stays_until_the_next_begins(make_town) -> None:
+    place = await make_town([say("First."), say("Second.")])
+    first = await finish(place, job(place, "one"))
+    store = ConversationStore(place.state / "sessions")
+    for resume in (False, True):
+        await place.session.prepare(job(place, "two", task_id=2, resume=resume))
+        assert store.load()["hello"].session_id == first.session_id
+    assert (await finish(place, job(place, "two", task_id=2))).text == "Second."
+    assert store.load()["hello"].session_id == first.session_id  # joined
+
+
+@pytest.mark.fault
 @pytest.mark.slow
 async def test_what_may_have_been_handed_over_is_not_sent_again(make_town) -> None:
     place = await make_town([say("First."), say("Never.")])
