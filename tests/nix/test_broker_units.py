@@ -228,6 +228,43 @@ def test_the_real_broker_starts_from_it(
         assert (short_tmp / "socket").is_socket()
 
 
+def test_home_manager_alone(nix: Nix) -> None:
+    """The module without NixOS: the file that its settings say, for a unit that reads it."""
+    toml, unit = nix.build_all(
+        """
+        let
+          pkgs = import ./stand-in-packages.nix {};
+          inherit ((import <home-manager/modules> {
+            inherit pkgs;
+            configuration = {
+              _module.args.pkgs = pkgs.lib.mkForce pkgs;
+              imports = [
+                ../../nixos-modules/home/approval-broker.nix
+                (import ../../nixos-modules/home/approval-broker.nix)  # by flake and by hand
+              ];
+              home = {username = "josh"; homeDirectory = "/home/josh"; stateVersion = "26.05";};
+              xdg.configHome = "/home/josh/etc";
+              nuketown.approvalBroker = {
+                enable = true;
+                settings.agents.ada.uid = 1100;
+              };
+            };
+          }).config.xdg) configFile;
+        in [
+          configFile."nuketown/broker.toml".source
+          (pkgs.runCommandLocal "unit" {
+            file = configFile."systemd/user/nuketown-broker.service".source;
+          } "cp $file $out")
+        ]
+        """
+    )
+    assert tomllib.loads(toml.read_text()) == {
+        "role": "workstation",
+        "agents": {"ada": {"uid": 1100}},
+    }
+    assert "/bin/nuketown-broker --config /home/josh/etc/nuketown/broker.toml" in unit.read_text()
+
+
 @pytest.mark.attack
 def test_a_mistake_ends_the_build_with_the_brokers_sentence(nix: Nix) -> None:
     """What no assertion of ours knows, the broker's own reader does."""

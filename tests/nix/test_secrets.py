@@ -56,6 +56,7 @@ VALUES = """
     plain = secrets.pathOf "/run/keys/ada-ssh";
     sops = if builtins.elem "sops-nix" extras then builtins.mapAttrs (_: one: {
       inherit (one) owner group mode restartUnits;
+      file = toString one.sopsFile;
     }) config.sops.secrets else null;
     age = if builtins.elem "agenix" extras then builtins.mapAttrs (_: one: {
       inherit (one) owner group mode path;
@@ -85,7 +86,7 @@ def test_sops(nix: Nix) -> None:
     for name, one in values["sops"].items():
         assert one["mode"] == "0400"
         assert one["group"] == ("users" if NAMES[name] == "josh" else "ada")
-        assert one["restartUnits"] == []
+        assert (one["restartUnits"], one["file"]) == ([], "/etc/agents.yaml")
         assert values["paths"][name] == f"/run/secrets/{name}"
     assert values["plain"] == "/run/keys/ada-ssh"
 
@@ -93,7 +94,7 @@ def test_sops(nix: Nix) -> None:
 def test_sops_on_a_device_restarts_the_broker(nix: Nix) -> None:
     case = DEVICE | {
         "nuketown.secrets.backend": "sops",
-        "sops.defaultSopsFile": "/etc/agents.yaml",
+        "sops.defaultSopsFile": "/etc/all.yaml",
         "sops.validateSopsFiles": False,
         "sops.age.keyFile": "/var/lib/key",
     }
@@ -102,10 +103,11 @@ def test_sops_on_a_device_restarts_the_broker(nix: Nix) -> None:
     assert values["sops"] == {
         "approvals-liver/email-password": {
             "owner": "nuketown-broker", "group": "nuketown-broker", "mode": "0400",
-            "restartUnits": ["nuketown-broker.service"],
+            "restartUnits": ["nuketown-broker.service"], "file": "/etc/all.yaml",
         },
         "liver/email-password": {
             "owner": "liver", "group": "liver", "mode": "0400", "restartUnits": [],
+            "file": "/etc/all.yaml",
         },
     }  # fmt: skip
 

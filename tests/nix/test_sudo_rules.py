@@ -15,9 +15,14 @@ from tests.nix_fixture import Nix
 
 pytestmark = pytest.mark.nix
 
+HOME = "nuketown.agents.ada.extraHomeConfig"
 CASE = TOWN | {
     "nuketown.broker.timeout": 100,
     "nuketown.agents.ada.sudo.timeout": 300,
+    # What people add to the PATH comes after it.
+    f"{HOME}.home.sessionPath": ["/opt/other"],
+    f"{HOME}.programs.bash.bashrcExtra": "PATH=/opt/other:$PATH",
+    f"{HOME}.programs.bash.profileExtra": "PATH=/opt/other:$PATH",
     "nuketown.agents.bob.uid": 1101,
     "nuketown.agents.carl.uid": 1102,
     "nuketown.agents.carl.sudo.enable": True,
@@ -142,10 +147,11 @@ STARTS = {
     "a shell that a snapshot is taken of": f"{CLEAN} bash -lc '. ~/.bashrc; type -P sudo'",
 }
 STORY = """
-mkdir -p /run/wrappers/bin /run/current-system/sw
+mkdir -p /run/wrappers/bin /run/current-system/sw /opt/other
 ln -s /usr/bin /run/current-system/sw/bin
 printf '#!/bin/sh\n' >/run/wrappers/bin/sudo
 chmod +x /run/wrappers/bin/sudo
+cp /run/wrappers/bin/sudo /opt/other/
 generators=/usr/lib/systemd/user-environment-generators
 manager=$(HOME=/home $generators/30-systemd-environment-d-generator | sed -n s/^PATH=//p)
 echo "$manager"
