@@ -17,7 +17,13 @@ async def rotate(steps: Steps, *, ssh: bool, gpg: bool) -> None:
 
     :raises IdentityError: a key comes from elsewhere; else as of :func:`ensure.ensure`
     """
-    refuse_foreign(steps.agent)
+    if ssh:
+        refuse_foreign(steps.agent)
+    elif steps.agent.gpg is None:
+        raise IdentityError(
+            f'this agent has no GPG key (signing = "{steps.agent.settings.signing}" in '
+            "identity.toml): leave --gpg out."
+        )
     async with steps.account() as account:
         await steps.greet(account)
         steps.check_clock()

@@ -231,6 +231,8 @@ def test_signing_with_the_ssh_key(new_home: Callable[..., AgentHome], account: A
     assert not (ada.home / ".gnupg").exists()
     assert ada.git_value("gpg.format") == "ssh"
     assert ada.ensure() == f"all is well: {TITLE}\n"
+    done = ada.run("rotate", "--gpg")
+    assert (done.returncode, "no GPG key" in done.stderr) == (1, True)
     ada.run("rotate")
     assert [key["key"] for key in account.keys[SIGNING_KEYS]] == [ada.ssh_mark]
 
