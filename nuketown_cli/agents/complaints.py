@@ -128,8 +128,10 @@ def _of_bounds(error: ErrorDetails) -> str:
             return "is empty: write something or leave it out."
         case "string_too_long":
             return f"is longer than {bounds['max_length']} characters: shorten it."
-        case "greater_than_equal" | "less_than_equal":
-            return f"is {error['input']}: write a number from 1 to 10000."
+        case "greater_than_equal":
+            return f"is {error['input']}: write 1 or more."
+        case "less_than_equal":
+            return "is larger than a number in TOML can be: write fewer or leave it out."
         case "value_error":
             return str(bounds["error"])
         case _:

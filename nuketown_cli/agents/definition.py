@@ -122,7 +122,7 @@ class Definition(_Strict):
     description: _Text
     mode: Literal["primary", "subagent", "all"] = "subagent"
     tags: _Words = ()
-    max_turns: Annotated[int, Field(ge=1, le=10000)] | None = None
+    max_turns: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
     skills: _Names = ()
     context: _Files = ()
     rules: _RulePaths = ()

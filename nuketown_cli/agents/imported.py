@@ -89,7 +89,7 @@ def turns_of(begun: Draft, key: str, value: object) -> None:
     """Take over the number of turns, where it is one."""
     if isinstance(value, str) and value.isdecimal() and len(value) < 6:
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10000:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**63:
         begun.values["max_turns"] = value
     else:
         begun.leave_out(key, value, "it is no number of turns")
