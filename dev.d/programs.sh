@@ -143,6 +143,7 @@ want_nix() {
         attribute=${need##*=}
         [[ " ${attributes[*]} " == *" $attribute "* ]] || attributes+=("$attribute")
     done
+    [[ $1 != lint ]] || attributes+=(alejandra statix deadnix)
     export NUKETOWN_DEV_NIX=1
     if [[ -e /etc/NIXOS ]]; then
         attributes+=(claude-code)

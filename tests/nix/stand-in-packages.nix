@@ -87,26 +87,31 @@
           else prev.rustPlatform.buildRustPackage package;
       };
   };
+  project = [(import ../../packages/overlay.nix) ours];
 in
-  import <nixpkgs> {
-    config.allowUnfreePredicate = import ./unfree.nix;
-    overlays = [programs generators (import ../../packages/overlay.nix) ours] ++ overlays;
-    # Its last stage compiles xz. With native tools, nixpkgs' wrapper of GCC would not evaluate.
-    stdenvStages = args:
-      args.lib.take 2 (import <nixpkgs/pkgs/stdenv/native> (removeAttrs args ["crossOverlays"]))
-      ++ [
-        (previous: {
-          inherit (args) config overlays;
-          stdenv =
-            previous.stdenv
-            // {
-              cc =
-                previous.stdenv.cc
-                // {
-                  nativeLibc = false;
-                  nativeTools = false;
-                };
-            };
-        })
-      ];
-  }
+  # On NixOS there is nothing to link to, and no need to.
+  if !builtins.pathExists "/bin/bash"
+  then plain.appendOverlays (project ++ overlays)
+  else
+    import <nixpkgs> {
+      config.allowUnfreePredicate = import ./unfree.nix;
+      overlays = [programs generators] ++ project ++ overlays;
+      # Its last stage compiles xz. With native tools, nixpkgs' wrapper of GCC would not evaluate.
+      stdenvStages = args:
+        args.lib.take 2 (import <nixpkgs/pkgs/stdenv/native> (removeAttrs args ["crossOverlays"]))
+        ++ [
+          (previous: {
+            inherit (args) config overlays;
+            stdenv =
+              previous.stdenv
+              // {
+                cc =
+                  previous.stdenv.cc
+                  // {
+                    nativeLibc = false;
+                    nativeTools = false;
+                  };
+              };
+          })
+        ];
+    }
