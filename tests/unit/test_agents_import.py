@@ -202,7 +202,7 @@ words = st.text("ab *?", min_size=1, max_size=6)
         min_size=1,
         max_size=4,
     ),
-    st.lists(st.text("abc ", max_size=7), min_size=20, max_size=20),
+    st.lists(st.text("abc ", min_size=1, max_size=7), min_size=20, max_size=20),
 )
 def test_what_opencode_decides_is_decided(permission, texts):
     imported = agent_of({"description": "x", "permission": permission}, "ada.md", "ada", "Hi")
