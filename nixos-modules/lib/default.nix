@@ -1,5 +1,6 @@
 # The pure functions: no packages, no system, no effects. Each file holds one group of them.
 {lib}: {
+  agents = import ./agents.nix {inherit lib;};
   brokerToml = import ./broker-toml.nix {inherit lib;};
   daemonToml = import ./daemon-toml.nix {inherit lib;};
   identity = import ./identity.nix {inherit lib;};

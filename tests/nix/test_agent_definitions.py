@@ -295,3 +295,56 @@ def test_examples_are_rendered(nix: Nix, tool: str) -> None:
     assert body == architect
     assert head["description"] == definition("nixos-systems-architect", EXAMPLES)["description"]
     assert len([path for path in files if path.endswith(".md")]) == len(list(EXAMPLES.iterdir()))
+
+
+def test_the_document_shows_what_is_rendered(nix: Nix, tmp_path: Path) -> None:
+    """The definition in docs/agent-definitions.md and its renderings there."""
+    document = (ROOT / "docs/agent-definitions.md").read_text()
+    shown = dict(re.findall(r"`([^`\n]+)`:\n\n```\w*\n(.*?)```\n", document, re.DOTALL))
+    directory = tmp_path / "reviewer"
+    directory.mkdir()
+    for file in ("agent.toml", "system-prompt.md"):
+        (directory / file).write_text(shown[f"agents/reviewer/{file}"])
+    overrides = {"reviewer": "anthropic/claude-sonnet-4"}
+    for tool, path in (
+        ("opencode", ".opencode/agent/reviewer.md"),
+        ("claude-code", ".claude/agents/reviewer.md"),
+        ("claude-code", ".claude/settings.json"),
+        ("pi", ".pi/settings.json"),
+    ):
+        file = render(nix, tool, loaded(tmp_path), modelOverrides=overrides)["files"][path]
+        if path.endswith(".json"):
+            assert json.loads(file) == json.loads(shown[path])
+        else:
+            assert file == shown[path]
+
+
+def test_one_answer_for_some_tools(nix: Nix, tmp_path: Path) -> None:
+    """OpenCode takes one word for these; the strictest that could hold is the one."""
+    webfetch = {
+        "intent": "allow",
+        "rules": ["https://a/*:ask", "https://b/*:deny", "https://c/*:allow"],
+    }
+    permissions = {
+        "doom_loop": {"intent": "deny", "rules": ["bash:ask"]},
+        "webfetch": webfetch,
+        "websearch": {"intent": "ask", "rules": ["x:allow"]},
+        "task": {"intent": "allow", "rules": ["explore:deny"]},
+        "lsp": {"intent": "ask", "rules": ["*:allow"]},
+    }
+    written({"ada": {"permissions": permissions}}, tmp_path)
+    rendered = render(nix, "opencode", loaded(tmp_path))
+    head, _ = parted(rendered["files"][".opencode/agent/ada.md"])
+    assert head["permission"] == {
+        "doom_loop": "deny",
+        "webfetch": "deny",
+        "websearch": "ask",
+        "task": {"*": "allow", "explore": "deny"},
+        "lsp": "allow",
+    }
+    assert len(rendered["warnings"]) == 4
+    files = render(nix, "claude-code", loaded(tmp_path))["files"]
+    permissions = json.loads(files[".claude/settings.json"])["permissions"]
+    assert permissions["deny"] == ["Agent(explore)", "WebFetch"]
+    assert permissions["ask"] == ["WebFetch", "WebSearch"]
+    assert permissions["allow"] == ["LSP", "Agent", "WebFetch"]

@@ -239,8 +239,10 @@ def test_the_old_shape_is_served(nix: Nix, tmp_path: Path) -> None:
     # The order of its keys is lost to Nix: what is strict comes last.
     assert chiron["permissions"]["bash"]["rules"] == ["git *:allow", "git push*:deny"]
     said = nix.refusal(
-        f"{{root}}: let {LIBRARY} in builtins.seq (agents.loadCanonical {{agentsInput = /. + root;}})"
-        ' (throw "end")',
+        f"""
+        {{root}}: let {LIBRARY} canonical = agents.loadCanonical {{agentsInput = /. + root;}};
+        in builtins.seq canonical (throw "end")
+        """,
         root=root,
     )
     assert "has the old shape" in said
