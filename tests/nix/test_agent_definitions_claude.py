@@ -142,7 +142,7 @@ async def test_paths(nix: Nix, project: Path, tmp_path: Path) -> None:
         (outside / name).write_text("x")
     permissions: dict[str, Any] = {
         "read": {"intent": "allow", "rules": ["*.env:deny", "*/.ssh/*:deny", "x[1].txt:deny"]},
-        "edit": {"intent": "ask", "rules": ["docs/**:allow", "docs/fixed*:deny"]},
+        "edit": {"intent": "allow", "rules": ["docs/fixed*:deny"]},
         "external_directory": {
             "intent": "deny",
             "rules": [f"{outside}/p/**:allow", f"{outside}/p/secret/*:deny"],
@@ -178,10 +178,18 @@ async def test_paths(nix: Nix, project: Path, tmp_path: Path) -> None:
         for (use, _), answer in zip(wanted, seen.answers, strict=True)
     ] == [(use.input["file_path"], answer) for use, answer in wanted]
     # What would be asked is denied in its stead (dontAsk), whatever claude calls that.
-    seen = await session(
-        project, tmp_path / "scratch", [read(outside / "c"), write(project / "src")], agent="ada"
-    )
+    unsaid = [read(outside / "c"), read(outside / "P/a"), write(outside / "d")]
+    seen = await session(project, tmp_path / "scratch", unsaid, agent="ada")
     assert "allow" not in seen.answers
+
+
+async def test_an_allowed_path_is_no_other_paths(nix: Nix, project: Path, tmp_path: Path) -> None:
+    """Claude Code would take DOCS for docs."""
+    permissions = {"edit": {"intent": "ask", "rules": ["docs/*:allow"]}}
+    written({"ada": {"permissions": permissions}}, tmp_path / "definitions")
+    _project(nix, project, tmp_path / "definitions")
+    use = ToolUse("Write", {"file_path": str(project / "DOCS/a"), "content": "x"})
+    assert (await session(project, tmp_path / "scratch", [use], agent="ada")).answers == ("ask",)
 
 
 def test_settings_are_json(nix: Nix, project: Path) -> None:

@@ -80,6 +80,7 @@ def _enter(project: Path, home: Path) -> str:
     return ran.stderr
 
 
+@pytest.mark.slow
 async def test_claude_lists_the_agents_of_a_project(tmp_path: Path) -> None:
     project = _flake(tmp_path, "claude-code")
     _enter(project, tmp_path / "home")
@@ -100,6 +101,7 @@ async def test_claude_lists_the_agents_of_a_project(tmp_path: Path) -> None:
     assert (project / ".gitignore").read_text() == ignored
 
 
+@pytest.mark.slow
 @pytest.mark.opencode
 def test_opencode_lists_the_agents_of_a_project(tmp_path: Path) -> None:
     project = _flake(tmp_path, "opencode")

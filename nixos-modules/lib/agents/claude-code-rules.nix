@@ -92,12 +92,12 @@ most what was allowed can only be stricter.
     leading = builtins.match "[*?]+([^*?]*)(.*)" pattern;
   in
     if leading != null
-    then anywhere (builtins.head leading) (builtins.elemAt leading 1 != "")
-    else if wildcardFree pattern
+    then anywhere (lib.trim (builtins.head leading)) (lib.trim pattern != pattern || builtins.elemAt leading 1 != "")
+    else if wildcardFree pattern && lib.trim pattern == pattern
     then anchored (escaped pattern)
-    else below (beforeWildcard pattern);
+    else below (lib.trim (beforeWildcard pattern));
 
-  # What is said exactly by "everything below": the only form in which an allow reaches no further.
+  # Ends in "everything below": whole directories are all that can be given.
   isBelow = pattern:
     builtins.match "[^*?[\\]+/[*]+" pattern
     != null
@@ -109,13 +109,10 @@ most what was allowed can only be stricter.
     external_directory = ["Read" "Edit"];
   };
 
+  # `Docs` matches `docs` there, and what lies below a match is matched: more than an allow may mean.
   path = tool: rule:
-    if rule.action == "allow" && isHomeOrAbsolute rule.pattern
-    then none "is left out: in Claude Code it would reach into a project that lies there"
-    else if rule.action == "allow" && !isBelow rule.pattern
-    then none "is left out: in Claude Code it would reach what lies below a directory of that name"
-    else if rule.action == "allow"
-    then only (map (name: "${name}(${below (beforeWildcard rule.pattern)})") pathTools.${tool})
+    if rule.action == "allow"
+    then none "is left out: Claude Code compares paths without regard to case"
     else only (map (name: "${name}(${atLeast rule.pattern})") pathTools.${tool});
 
   # --- everything else: a name in full, or the whole tool

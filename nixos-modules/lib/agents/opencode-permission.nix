@@ -106,7 +106,12 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
     else if rule.action == "allow" && reachesOut rule.pattern
     then dropped "is left out: in OpenCode it would reach what lies outside the project"
     else if reachesOut rule.pattern
-    then (text rule // {outside = sameOutside rule;}) // {inexact = true;}
+    then
+      text rule
+      // {
+        inexact = true;
+        outside = sameOutside rule;
+      }
     else text rule // {outside = sameOutside rule;};
 
   parent = pattern: builtins.head (builtins.match "(.*/)?[^/]*" pattern);

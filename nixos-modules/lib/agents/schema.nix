@@ -56,7 +56,7 @@
     else "; did you mean ${closest}?";
 
   unknownFields = part: where: value:
-    if (part.additionalProperties or true) == false
+    if !(part.additionalProperties or true)
     then
       map (name: "${where}there is no ${quoted name}${didYouMean (lib.attrNames part.properties) name}")
       (lib.attrNames (removeAttrs value (lib.attrNames part.properties)))

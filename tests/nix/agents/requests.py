@@ -31,6 +31,7 @@ PATHS = (
             "a.env.local", "a.env.example", "a.env/b", ".ssh/k", "x/.ssh/k", "credentials.toml",
             "my-credentials/x", "tls/server.pem", "flake.lock", "docs", "docs/a", "docs/x/a",
             "plans/one.md", "x[1].txt", "1", "a/b/c/d/e", "run/agenix/key",
+            "DOCS/a", "Src/a.py", "README.MD", "A.ENV", "end ",
         )
     ),
     f"{HOME}/p/x", f"{HOME}/p/x/.ssh/k", f"{HOME}/p/a.env", f"{HOME}/.ssh/id", f"{HOME}/x",
@@ -38,5 +39,6 @@ PATHS = (
     "/run/agenix/x/key", "/run/agenixx", "/etc/passwd", "/etc/ssl/server.pem", "/tmp/x", "/tmp/x/y",
     "/var/lib/credentials/z",
     "/srv/src/a.py", "/srv/docs", "/1",
+    "/RUN/agenix/key", f"{HOME}/P/x",
 )  # fmt: skip
 """Inside the project and outside, absolute and normal."""

@@ -208,7 +208,8 @@ def _segments(pattern: Sequence[str], parts: Sequence[str], *, whole: bool) -> b
             escaped = True
         else:
             body += {"*": "[^/]*", "?": "[^/]"}[character]
-    return re.fullmatch(body, parts[0]) is not None and _segments(
+    # Without regard to case, as the ignore package does.
+    return re.fullmatch(body, parts[0], re.IGNORECASE) is not None and _segments(
         pattern[1:], parts[1:], whole=whole
     )
 
