@@ -80,12 +80,18 @@ def test_sentences_arrive_and_stop_a_whole_system(nix: Nix) -> None:
         TOWN | PRIVILEGES["in group wheel"].changes | OTHERS["a device without attributes"].changes
     )
     said = nix.refusal(
-        "{case}: (import ./nixos.nix {modules = [case];}).config.system.build.toplevel.drvPath",
+        """
+        {case}: (import ./nixos.nix {
+          modules = [case ({lib, ...}: {nixpkgs.config = lib.mkForce {};})];
+        }).config.system.build.toplevel.drvPath
+        """,
         case=case,
     )
     assert "Failed assertions" in said
     assert "nuketown.agents.ada.sudo.enable: it is in the group wheel" in said
     assert "nuketown.agents.ada.devices: number 1" in said
+    # Before nixpkgs says in its own words that the package is unfree.
+    assert "nuketown.agents.ada.claudeCode.package: nixpkgs refuses it" in said
 
 
 def test_unfree_package(nix: Nix) -> None:

@@ -303,10 +303,10 @@ def test_words_stay_words(nix: Nix) -> None:
         {agents, names}: let
           inherit ((import ./nixos.nix {modules = [{nuketown.agents = agents;}];})) config;
           lib = import <nixpkgs/lib>;
-          value = agent: path: lib.getAttrFromPath (lib.splitString "." path) config.nuketown.agents.${agent};
-        in builtins.mapAttrs
-          (path: agent: (builtins.tryEval (builtins.deepSeq (value agent path) true)).success)
-          names
+          value = agent: path:
+            lib.getAttrFromPath (lib.splitString "." path) config.nuketown.agents.${agent};
+          isTaken = value: (builtins.tryEval (builtins.deepSeq value true)).success;
+        in builtins.mapAttrs (path: agent: isTaken (value agent path)) names
         """,
         agents={
             f"a{number}": nested({path: value})

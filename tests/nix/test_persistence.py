@@ -138,12 +138,11 @@ def test_homes_that_last_are_not_mounted_over(nix: Nix) -> None:
         {case}: let
           inherit ((import ./nixos.nix {
             extras = ["impermanence" "preservation"]; modules = [case];
-          }).config) environment fileSystems nuketown warnings;
+          }).config) environment fileSystems nuketown;
         in {
           inherit (nuketown.persistence) backend;
           inherit (environment) persistence;
           mounts = builtins.attrNames fileSystems;
-          inherit warnings;
         }
         """,
         case=nested(flat),
@@ -151,4 +150,3 @@ def test_homes_that_last_are_not_mounted_over(nix: Nix) -> None:
     assert values["backend"] is None
     assert values["persistence"] == {}
     assert not any("/agents" in mount for mount in values["mounts"])
-    assert values["warnings"] == []
