@@ -41,19 +41,21 @@ def _nix(*words: str, timeout_s: float = 60) -> str:
     return ran.stdout
 
 
-def _with_trees(flake: str) -> list[str]:
-    """The trees of this machine in place of the locked inputs; the lock stays as it is."""
-    where = {}
-    for name in ("nixpkgs", "home-manager"):
+def _trees_here(*names: str) -> list[str]:
+    """This machine's trees in place of the locked inputs."""
+    words = []
+    for name in names:
         found = subprocess.run(
             ["nix-instantiate", "--find-file", name], capture_output=True, text=True, check=True
         )
-        where[name] = f"path:{found.stdout.strip()}"
-    return [
-        "--impure", "--no-write-lock-file",
-        "--override-input", "nixpkgs", f"{flake}?dir=tests/nix/whole-nixpkgs",
-        "--override-input", "home-manager", where["home-manager"],
-    ]  # fmt: skip
+        words += ["--override-input", name, f"path:{found.stdout.strip()}"]
+    return words
+
+
+def _with_trees(flake: str) -> list[str]:
+    """The same for the flake itself; the lock stays as it is."""
+    nixpkgs = ["--override-input", "nixpkgs", f"{flake}?dir=tests/nix/whole-nixpkgs"]
+    return ["--impure", "--no-write-lock-file", *nixpkgs, *_trees_here("home-manager")]
 
 
 def test_the_lock_belongs_to_the_inputs(flake: str) -> None:
@@ -65,6 +67,22 @@ def test_the_lock_belongs_to_the_inputs(flake: str) -> None:
     for name in ("nixpkgs", "home-manager"):
         assert len(nodes[name]["locked"]["rev"]) == 40
         assert nodes[name]["locked"]["narHash"].startswith("sha256-")
+
+
+def test_the_tests_trees_are_locked_with_it(flake: str) -> None:
+    """What the tests take on a machine without trees of its own is the same, and some more."""
+    locks = []
+    for reference in (flake, f"{flake}?dir=tests/nix/trees"):
+        said = json.loads(_nix("flake", "metadata", "--json", "--no-update-lock-file", reference))
+        locks.append({name: node.get("locked") for name, node in said["locks"]["nodes"].items()})
+    ours, trees = locks
+    assert ours.items() <= trees.items()
+    assert set(trees) - set(ours) == {"agenix", "impermanence", "preservation", "sops-nix"}
+    seen = _nix(
+        "eval", "--raw", "--no-write-lock-file", f"{flake}?dir=tests/nix/trees#nixPath",
+        *_trees_here(*(name for name in trees if name != "root")),
+    )  # fmt: skip
+    assert {entry.partition("=")[0] for entry in seen.split(":")} == set(trees) - {"root"}
 
 
 def test_outputs(flake: str) -> None:
