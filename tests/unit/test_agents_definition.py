@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import tomli_w
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nuketown_cli.agents
@@ -16,6 +16,8 @@ from nuketown_cli.agents.definition import FIELDS, TOOLS, Agent, Definition
 from nuketown_cli.agents.errors import DefinitionError
 from nuketown_cli.agents.reading import check_definition, parse_definition, read_agent
 from nuketown_cli.agents.writing import toml_of, write_agent
+
+unhurried = settings(deadline=None)  # machines differ, and are shared
 
 SCHEMA = json.loads((Path(nuketown_cli.agents.__file__).parent / "agent.schema.json").read_text())
 
@@ -57,6 +59,7 @@ nearly_definitions = st.fixed_dictionaries(
 )
 
 
+@unhurried
 @given(nearly_definitions)
 @example({"name": "ada", "description": "x", "permissions": {"bash": {"intent": "ask"}}})
 @example({"name": "ada", "description": "x", "max_turns": True})
@@ -144,6 +147,7 @@ def one_sentence(error: DefinitionError) -> None:
         assert len(text) < 500
 
 
+@unhurried
 @given(st.one_of(
     st.text(max_size=200),
     st.lists(st.sampled_from(
@@ -158,6 +162,7 @@ def test_any_text_is_a_definition_or_a_sentence(text):
         one_sentence(error)
 
 
+@unhurried
 @given(st.dictionaries(
     st.one_of(st.sampled_from(FIELDS), st.text(max_size=8)),
     st.recursive(
@@ -208,17 +213,20 @@ definitions = st.builds(
 )  # fmt: skip
 
 
+@unhurried
 @given(definitions)
 def test_what_is_written_is_read(definition):
     assert parse_definition(toml_of(definition), "agent.toml") == definition
 
 
+@unhurried
 @given(definitions)
 def test_what_is_written_has_one_form(definition):
     text = toml_of(definition)
     assert toml_of(parse_definition(text, "agent.toml")) == text
 
 
+@unhurried
 @given(prompt=st.text(max_size=200))
 @example(prompt="no line end at the end")
 @example(prompt="---\n''${x}''\r\n---\n")

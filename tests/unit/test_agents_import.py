@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuketown_cli.agents.errors import DefinitionError
@@ -22,6 +22,8 @@ from nuketown_cli.agents.importing import form_of, read_all
 from nuketown_cli.agents.patterns import decide
 from nuketown_cli.agents.writing import toml_of
 from nuketown_cli.errors import UsageError
+
+unhurried = settings(deadline=None)  # machines differ, and are shared
 
 
 def rules_of(imported, tool: str) -> tuple[str, list[str]] | None:
@@ -195,6 +197,7 @@ actions = st.sampled_from(["allow", "ask", "deny"])
 words = st.text("ab *?", min_size=1, max_size=6)
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.sampled_from(["bash", "edit", "*", "b*", "task"]),
@@ -338,6 +341,7 @@ def sentences(error: DefinitionError) -> None:
         assert str(problem)[-1] in ".?"
 
 
+@unhurried
 @given(st.one_of(
     st.text(max_size=80),
     st.lists(st.sampled_from(
@@ -355,6 +359,7 @@ def test_any_markdown_is_an_agent_or_a_sentence(text):
             assert toml_of(imported.agent.definition)
 
 
+@unhurried
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(

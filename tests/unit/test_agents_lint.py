@@ -6,13 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuketown_cli.agents.errors import Problem
 from nuketown_cli.agents.linting import lint
 from nuketown_cli.agents.prompt_checks import LONGEST_ARGUMENT, check_prompt
 from nuketown_cli.agents.secrets import secrets_in
+
+unhurried = settings(deadline=None)  # machines differ, and are shared
 
 ROOT = Path(__file__).parents[2]
 PROMPT = """You are Ada. You write software.
@@ -124,6 +126,7 @@ def test_an_argument_of_the_longest_prompt_is_taken_and_one_more_is_not():
         subprocess.run(["/bin/true", "x" * (LONGEST_ARGUMENT + 1)], check=True)
 
 
+@unhurried
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]) | st.sampled_from("#`~\n @-")))
 def test_any_prompt_can_be_checked(prompt):
     list(check_prompt(prompt))
