@@ -29,7 +29,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--without-secrets",
         action="store_true",
-        help="with --check-config: for builds, where neither secrets nor commands are yet",
+        help="with --check-config: for builds, where secrets, commands and accounts are not",
     )
     arguments = parser.parse_args(argv)
     if arguments.without_secrets and not arguments.check_config:
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     file = arguments.config or default_file()
     try:
-        configuration = load(file)
+        configuration = load(file, for_this_host=not arguments.without_secrets)
         if arguments.check_config:
             from nuketown_broker.check_config import describe  # noqa: PLC0415  (rarely needed)
 

@@ -30,7 +30,8 @@
   isFor = names: line: let
     isAlias = builtins.match "(User|Host|Runas|Cmnd|Cmd)_Alias.*" line != null;
     isUserAlias = lib.hasPrefix "User_Alias" line;
-    who = builtins.head (builtins.split "[[:space:]=]" line);
+    # Names may be quoted.
+    who = builtins.replaceStrings ["\""] [""] (builtins.head (builtins.split "[[:space:]=]" line));
   in
     !lib.hasPrefix "Defaults" line
     && !lib.hasPrefix "@" line

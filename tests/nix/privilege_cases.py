@@ -71,6 +71,9 @@ PRIVILEGES: dict[str, Case] = {
         SUDO,
         "bob,ada ALL=(ALL) NOPASSWD: /bin/sh",
     ),
+    "a sudo rule for a quoted name": on(
+        TOWN, {"security.sudo.extraConfig": '"ada" ALL=(ALL) ALL\n'}, SUDO, '"ada" ALL=(ALL) ALL'
+    ),
     "a sudo alias": on(
         TOWN,
         {"security.sudo.extraConfig": "User_Alias OPS = bob, ada\nOPS ALL=(ALL) ALL\n"},

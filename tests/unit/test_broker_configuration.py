@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from nuketown_broker.accounts_check import bare_jid
 from nuketown_broker.check_config import describe
 from nuketown_broker.configuration import Configuration, default_file, load
 from nuketown_broker.configuration_watch import watch
+from tests.broker_process import REPOSITORY
 
 KEY = base64.b64encode(bytes(32)).decode()
 WORKSTATION: dict[str, Any] = {
@@ -297,6 +301,31 @@ def test_a_build_checks_without_secrets(write: Write, capsys: pytest.CaptureFixt
     assert main(["--config", wrong, "--check-config", "--without-secrets"]) == 78
     with pytest.raises(SystemExit):
         main(["--config", path, "--without-secrets"])
+
+
+@pytest.mark.root
+def test_a_builders_uid_may_be_an_agents_there(write: Write, short_tmp: Path) -> None:
+    """In Nix's sandbox a build runs as uid 1000, which on the machine may be ada."""
+    short_tmp.chmod(0o755)
+    file = short_tmp / "broker.toml"
+    shutil.copy(
+        write(_with(DEVICE, {"agents.liver.uid": 1000, "password_file": "/dev/null"})), file
+    )
+    checked = [
+        sys.executable,
+        "tests/broker_process.py",
+        "1000",
+        "--config",
+        file,
+        "--check-config",
+    ]
+    path = {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "broker")))}
+    said = [
+        subprocess.run(argv, cwd=REPOSITORY, env=path, capture_output=True, text=True, check=False)
+        for argv in (checked, [*checked, "--without-secrets"])
+    ]
+    assert [one.returncode for one in said] == [78, 0], said
+    assert "agents.liver.uid: is the broker's own user" in said[0].stderr
 
 
 def test_jids_are_compared_as_servers_compare_them() -> None:
