@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from slixmpp.stanza import Message
 
 from nuketown_demo.prosody import HOST, Prosody
@@ -86,3 +89,43 @@ async def test_model(eventually: Eventually) -> None:
         writer.close()
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"event: message_stop" in answer
+
+
+@pytest.mark.nix
+@pytest.mark.parametrize(
+    ("story", "machines"),
+    [
+        ("device", ["attic", "server"]),
+        ("ephemeral-home", ["desk"]),
+        ("prosody-routing", ["attic", "desk", "server"]),
+        ("sudo-approval", ["classic", "rust"]),
+        ("workstation", ["desk"]),
+    ],
+)
+def test_script_knows_the_driver(tmp_path: Path, story: str, machines: list[str]) -> None:
+    """What is called exists and takes these arguments: by the driver's own types."""
+    found = subprocess.run(
+        ["nix-instantiate", "--find-file", "nixpkgs"], capture_output=True, text=True, check=True
+    )
+    library = Path(found.stdout.strip()) / "nixos/lib"
+    script = tmp_path / "script.py"
+    script.write_text(
+        (library / "test-script-prepend.py").read_text()
+        + "".join(f"{name}: QemuMachine = create_fake_qemu_machine()\n" for name in machines)
+        + (PROGRAMS / "common.py").read_text()
+        + (PROGRAMS / f"{story}.py").read_text().replace("# ruff: noqa: F821", "#")
+    )
+    for argv in (
+        ["mypy", "--ignore-missing-imports", "--follow-imports=silent", "--no-incremental",
+         "--check-untyped-defs", "--config-file=", script],
+        ["ruff", "check", "--isolated", "--no-cache", "--select", "F", script],
+    ):  # fmt: skip
+        ran = subprocess.run(
+            [sys.executable, "-m", *argv],
+            cwd=tmp_path,
+            env=os.environ | {"MYPYPATH": str(library / "test-driver/src")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -15,8 +15,8 @@ with subtest("nobody is logged in, and both are there"):
 with subtest("a message becomes a commit of ada's"):
     say(desk, "ada", "ada, work on hello -- add a LICENSE file")
     heard(desk, "ada", "Done: ")
-    log = desk.succeed(as_user("ada", "git -C ~/projects/hello log --format='%ae %s' --all"))
-    assert "ada@town.example Add the MIT license" in log, log
+    commits = desk.succeed(as_user("ada", "git -C ~/projects/hello log --format='%ae %s' --all"))
+    assert "ada@town.example Add the MIT license" in commits, commits
 
 with subtest("sudo inside of a session asks the phone"):
     say(desk, "ada", "ada, work on hello -- make /srv/reports")

@@ -55,3 +55,17 @@ def test_a_present_part_is_used(tmp_path: Path) -> None:
     output = _run(tmp_path, PATH="/nowhere", KUBEBUILDER_ASSETS=str(tmp_path / "bin"))
     assert "ran without a cluster" in output
     assert "not run: cluster" not in output
+
+
+def test_checks_with_nix_are_counted(tmp_path: Path) -> None:
+    """Those that failed too: they ran."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/nix-instantiate").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "bin/nix-instantiate").chmod(0o755)
+    lines = _run(tmp_path, PATH=str(tmp_path / "bin")).splitlines()
+    assert "nix: 2 tests ran" in lines
+    assert not [line for line in lines if line.startswith("not run: nix")]
+
+
+def test_where_none_ran_none_are_counted(tmp_path: Path) -> None:
+    assert "nix: " not in _run(tmp_path, "-k", "always", PATH="/nowhere")
