@@ -64,6 +64,8 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
       else widened (withoutFirst rule.pattern) "has a meaning of its own in OpenCode and is rendered as ${withoutFirst rule.pattern}" rule
     else if hasInfix "\\" rule.pattern && rule.action == "allow"
     then dropped "is left out: OpenCode takes a backslash for a slash"
+    else if hasInfix "\\" rule.pattern
+    then exact rule // {inexact = true;}
     else exact rule;
 
   command = rule:
@@ -125,7 +127,7 @@ a backslash and a slash. What can't be said so is rendered stricter, with a sent
       optional (literal != rule.pattern) "${literal}*"
       ++ optional (ofParent != null) "${ofParent}?";
   in
-    if builtins.match ".*/[*]+" rule.pattern != null && builtins.match "[^*?]*" (parent rule.pattern) != null
+    if builtins.match "[^\\]*/[*]+" rule.pattern != null && builtins.match "[^*?]*" (parent rule.pattern) != null
     then exact rule
     else if rule.action == "allow"
     then
