@@ -4,8 +4,10 @@
   stdenv,
   callPackage,
   git,
+  gnupg,
   installShellFiles,
   makeWrapper,
+  openssh,
   python3Packages,
   tmux,
   claude-agent-sdk ? callPackage ./claude-agent-sdk.nix {inherit python3Packages;},
@@ -54,7 +56,7 @@ in
         for program in $out/bin/*; do
           sed -i '1 s/$/ -I/' "$program"
           patchPythonScript "$program"
-          wrapProgram "$program" --suffix PATH : ${lib.makeBinPath [git tmux]}
+          wrapProgram "$program" --suffix PATH : ${lib.makeBinPath [git gnupg openssh tmux]}
         done
         mkdir -p $out/share/nuketown
         cp -r ${../nixos-modules} $out/share/nuketown/nixos-modules

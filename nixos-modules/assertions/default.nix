@@ -7,6 +7,7 @@
     ./cloud.nix
     ./definitions.nix
     ./devices.nix
+    ./github.nix
     ./groups.nix
     ./modules.nix
     ./nix-trust.nix

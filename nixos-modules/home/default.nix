@@ -6,6 +6,7 @@
     ./claude-code
     ./daemon
     ./git.nix
+    ./identity.nix
     ./keys
   ];
 }

@@ -84,6 +84,30 @@ in rec {
     daemon.settings;
 
   /*
+  githubToml :: attrs -> attrs
+
+  The table [github] of identity.toml (docs/identity.md); nothing where the agent does not register keys.
+
+  githubToml { agent = { github = { enable = true; pat = "ada/github-pat"; … }; git.signingFormat = "gpg"; }; pathOf = …; }
+  => { github = { api_url = "https://api.github.com"; key_title = "nuketown ada@signi"; signing = "gpg"; … }; }
+  */
+  githubToml = {
+    agent,
+    pathOf,
+  }:
+    lib.optionalAttrs agent.github.enable {
+      github = said {
+        api_url = agent.github.apiUrl;
+        key_title = agent.github.keyTitle;
+        token_file = lib.mapNullable pathOf agent.github.pat;
+        signing =
+          if agent.git.signingFormat == null
+          then "none"
+          else agent.git.signingFormat;
+      };
+    };
+
+  /*
   daemonFiles :: attrs -> { identity, daemon, repos :: attrs; xmpp ? :: attrs }
 
   All of them, by the name of the file.
@@ -99,7 +123,7 @@ in rec {
     claude,
   }:
     {
-      identity = identityToml agent.identity;
+      identity = identityToml agent.identity // githubToml {inherit agent pathOf;};
       daemon = daemonToml {inherit agent town pathOf claude;};
       repos = reposToml agent;
     }

@@ -64,7 +64,7 @@
         meta.mainProgram = "nuketown";
       } ''
         mkdir -p $out/bin
-        ln -s $environment/bin/nuketown{,-daemon,-broker} $out/bin/
+        ln -s $environment/bin/nuketown{,-broker,-daemon,-identity} $out/bin/
       '';
   };
 

@@ -1,7 +1,9 @@
 # Keys that it makes and registers itself: github.*.
 {
+  config,
   lib,
   name,
+  town,
   host,
   ...
 }: let
@@ -21,7 +23,11 @@ in {
 
     pat = mkOption {
       type = types.nullOr secretName;
-      default = null;
+      default =
+        if town.secrets.backend == null
+        then null
+        else "${name}/github-pat";
+      defaultText = "<name>/github-pat where a secrets backend is set";
       example = "${name}/github-pat";
       description = "Its personal access token: name of a secret, or absolute path of a file.";
     };
@@ -34,9 +40,13 @@ in {
     };
 
     keyTitle = mkOption {
-      type = line;
-      default = "nuketown ${name}@${host}";
-      defaultText = "nuketown <name>@<host>";
+      type = types.nullOr line;
+      # A pod's host name is another one every time: there the running place makes the title.
+      default =
+        if config.deploymentModel == "cloud"
+        then null
+        else "nuketown ${name}@${host}";
+      defaultText = "nuketown <name>@<host>; in the cloud nuketown <name>@<provider>/<namespace>";
       description = "Title of its keys there. Only keys with exactly this title are ever removed.";
     };
   };
