@@ -72,8 +72,8 @@ def render(roster: Path, requests: Sequence[Request]) -> list[Rendering]:
     """
     program = _program()
     arguments = {
-        "nixLib": _nixpkgs_lib(program),
         "library": library(),
+        "nixLib": _nixpkgs_lib(program),
         "roster": roster.absolute(),
         "requests": json.dumps([request.to_json() for request in requests]),
     }

@@ -36,10 +36,11 @@ prompts = st.sampled_from(
 texts = st.sampled_from(
     ["Writes.", "a: b # c", "- x\n- y\n", '"\\"', "'", "{x: 1}", "Ünï 漢字", "~"]
 )
-# With `..` OpenCode begins what lies outside of a project: what could mean that becomes stricter.
-_OUTSIDE = re.compile(r".*[.][.?*/].*|[?][.?*].*")
+# With `..` OpenCode begins what lies outside of a project, and a backslash it takes for a slash:
+# what could mean that becomes stricter.
+_STRICTER = re.compile(r".*[.][.?*/].*|[?][.?*].*|.*\\.*")
 patterns = st.text(st.sampled_from("gitpus -*?/.=$:'\"\\[]{}@é~"), min_size=1, max_size=8).filter(
-    lambda text: text == text.strip() and not _OUTSIDE.fullmatch(text)
+    lambda text: text == text.strip() and not _STRICTER.fullmatch(text)
 )
 # A path that may begin with anything is looked for outside, too, with a rule more.
 paths = patterns.filter(lambda text: text[0] not in "*?")
