@@ -26,6 +26,9 @@
       }) (brokerSecrets cfg.broker);
 
   readers = ofAgents ++ ofBroker;
+
+  # Where these are units, and not part of the activation.
+  installing = ["sops-install-secrets.service" "agenix-install-secrets.service"];
 in {
   imports = [
     ./agenix.nix
@@ -33,30 +36,41 @@ in {
     ./sops.nix
   ];
 
-  config.nuketown.secrets = {
-    inherit readers;
+  config = {
+    # A password that is missing at the start is a mistake in the configuration, after which nothing
+    # starts again. What reads them begins later: services of users, and the device's broker.
+    systemd.services = lib.mkIf (cfg.secrets.wanted != {}) {
+      systemd-user-sessions.after = installing;
+      nuketown-broker = lib.mkIf (cfg.broker.enable && cfg.broker.role == "device") {after = installing;};
+    };
 
-    backend = lib.mkIf (cfg.sopsFile != null) (lib.mkDefault "sops");
+    nuketown.secrets = {
+      inherit readers;
 
-    # Where two accounts name one secret, the assertions say so; the first of them stands here.
-    wanted = builtins.listToAttrs (map ({
-      secret,
-      owner,
-      group,
-      ...
-    }: {
-      name = secret;
-      value = {inherit owner group;};
-    }) (lib.filter (reader: !isPath reader.secret) readers));
+      backend = lib.mkIf (cfg.sopsFile != null) (lib.mkDefault "sops");
 
-    pathOf = secret:
-      if isPath secret
-      then secret
-      else if cfg.secrets.backend == "sops"
-      then config.sops.secrets.${secret}.path
-      else if cfg.secrets.backend == "agenix"
-      then config.age.secrets.${ageName secret}.path
-      # Without a backend the assertions refuse every name; nothing is built from this.
-      else "${cfg.secrets.directory}/${secret}";
+      # Where two accounts name one secret, the assertions say so; the first of them stands here.
+      wanted = builtins.listToAttrs (map ({
+        secret,
+        owner,
+        group,
+        ...
+      }: {
+        name = secret;
+        value = {inherit owner group;};
+      }) (lib.filter (reader: !isPath reader.secret) readers));
+
+      # Where something is missing the assertions say so; nothing is built from what stands here then.
+      pathOf = secret: let
+        file = "${cfg.secrets.directory}/${secret}";
+      in
+        if isPath secret
+        then secret
+        else if cfg.secrets.backend == "sops"
+        then config.sops.secrets.${secret}.path or file
+        else if cfg.secrets.backend == "agenix"
+        then config.age.secrets.${ageName secret}.path or file
+        else file;
+    };
   };
 }

@@ -76,8 +76,12 @@ def test_every_sentence_ends_and_names_an_option(refused: dict[str, Told]) -> No
 
 
 def test_sentences_arrive_and_stop_a_whole_system(nix: Nix) -> None:
+    backends = {"nuketown.secrets.backend": "sops", "nuketown.persistence.backend": "impermanence"}
     case = nested(
-        TOWN | PRIVILEGES["in group wheel"].changes | OTHERS["a device without attributes"].changes
+        TOWN
+        | PRIVILEGES["in group wheel"].changes
+        | OTHERS["a device without attributes"].changes
+        | backends
     )
     said = nix.refusal(
         """
@@ -90,6 +94,8 @@ def test_sentences_arrive_and_stop_a_whole_system(nix: Nix) -> None:
     assert "Failed assertions" in said
     assert "nuketown.agents.ada.sudo.enable: it is in the group wheel" in said
     assert "nuketown.agents.ada.devices: number 1" in said
+    assert 'nuketown.secrets.backend: "sops" needs its module' in said
+    assert 'nuketown.persistence.backend: "impermanence" needs its module' in said
     # Before nixpkgs says in its own words that the package is unfree.
     assert "nuketown.agents.ada.claudeCode.package: nixpkgs refuses it" in said
 

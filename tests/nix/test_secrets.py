@@ -63,6 +63,10 @@ VALUES = """
       file = toString one.file;
     }) config.age.secrets else null;
     tmpfiles = config.systemd.tmpfiles.settings.nuketown-secrets or null;
+    later = builtins.filter
+      (name: builtins.elem "sops-install-secrets.service" config.systemd.services.${name}.after)
+      (builtins.filter (name: config.systemd.services ? ${name})
+        ["systemd-user-sessions" "nuketown-broker"]);
     # Of all modules, which costs a whole system.
     told =
       if extras == []
@@ -93,6 +97,7 @@ def test_sops(nix: Nix) -> None:
         assert (one["restartUnits"], one["file"]) == ([], "/etc/agents.yaml")
         assert values["paths"][name] == f"/run/secrets/{name}"
     assert values["plain"] == "/run/keys/ada-ssh"
+    assert values["later"] == ["systemd-user-sessions"]  # and so every service of a user
 
 
 def test_sops_on_a_device_restarts_the_broker(nix: Nix) -> None:
@@ -104,6 +109,7 @@ def test_sops_on_a_device_restarts_the_broker(nix: Nix) -> None:
     }
     values = _values(nix, case, "sops-nix")
     assert values["told"] == []
+    assert values["later"] == ["systemd-user-sessions", "nuketown-broker"]
     assert values["sops"] == {
         "approvals-liver/email-password": {
             "owner": "nuketown-broker", "group": "nuketown-broker", "mode": "0400",
@@ -192,6 +198,7 @@ def test_without_a_backend_paths_are_taken(nix: Nix) -> None:
     assert values["backend"] is None
     assert values["wanted"] == values["sops"] == values["age"] == {}
     assert values["tmpfiles"] is None
+    assert values["later"] == []
 
 
 @pytest.mark.attack
