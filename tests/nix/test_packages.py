@@ -102,7 +102,7 @@ def test_every_module_is_there(installed: Path) -> None:
             str(path.relative_to(directory))
             for package in directory.glob("nuketown_*")
             for path in package.rglob("*")
-            if path.suffix in {".py", ".json"} and path.is_file()
+            if path.suffix in {".py", ".json", ".nix"} and path.is_file()
         }
 
     (packages,) = installed.glob("lib/python3*/site-packages")
@@ -131,6 +131,16 @@ def test_completions_and_modules(installed: Path) -> None:
     for name in tracked.split():
         copy = installed / "share/nuketown" / name
         assert copy.read_bytes() == (ROOT / name).read_bytes(), name
+
+
+def test_it_renders_definitions_with_its_own_library(installed: Path) -> None:
+    """The roster of our template, without the checkout: and nothing is to be said against it."""
+    nuketown = installed / "bin/nuketown"
+    agents = ROOT / "templates/roster/agents"
+    _said(nuketown, "agents", "lint", "--strict", agents, PATH=os.environ["PATH"])
+    surroundings = {name: os.environ[name] for name in ("PATH", "NIX_PATH", "HOME")}
+    rendered = _said(nuketown, "agents", "render", "claude-code", agents, **surroundings)
+    assert "You are Rex." in rendered
 
 
 @pytest.fixture(scope="module")
