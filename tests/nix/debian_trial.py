@@ -9,7 +9,9 @@ from pathlib import Path
 
 from nuketown_demo import debian
 
-PACKAGES = ("fzf", "jq", "polkitd", "systemd-container", "udev")
+PACKAGES = (
+    "fzf", "gnupg", "jq", "openssh-client", "polkitd", "systemd-container", "udev",
+)  # fmt: skip
 """One root for all that a machine with agents has, whichever tests want it."""
 
 

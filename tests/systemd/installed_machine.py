@@ -39,6 +39,7 @@ class InstalledMachine:
             paths=paths,
             values=values,
         )
+        self._manifest = manifest
         self.facts = json.loads(manifest.read_text())
         self._homes = {account["name"]: account["home"] for account in self.facts["accounts"]}
         self._name_host()
@@ -100,6 +101,14 @@ class InstalledMachine:
             "git clone --quiet origin projects/hello",
         )
         self.run(user, "sh", "-c", " && ".join(steps))
+
+    def generated(self) -> list[str]:
+        """All that Nix made for the machine, but the programs of this checkout and of Debian."""
+        listing = subprocess.run(
+            ["nix-store", "--query", "--requisites", str(self._manifest)],
+            capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        return [path for path in listing.stdout.split() if not path.endswith("-source")]
 
     def logs(self, user: str | None = None) -> str:
         """The end of the journal: of a user's manager, or of the system's broker."""

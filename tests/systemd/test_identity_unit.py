@@ -16,6 +16,7 @@ from nuketown_demo.container import CHECKOUT, ENVIRONMENT, PYTHON_PATH, Containe
 from tests.github_fixture import EMAIL, TITLE, TOKEN
 from tests.github_server import GitHubServer
 from tests.github_ssh import GitOverSsh
+from tests.nix.debian_trial import PACKAGES
 from tests.systemd.agent import Agent
 
 pytestmark = pytest.mark.systemd
@@ -31,7 +32,7 @@ _PROGRAM = (
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """A machine with what keys are made with, on this machine's network."""
-    root = debian.root(("gnupg", "openssh-client"))
+    root = debian.root(PACKAGES)
     log = tmp_path_factory.mktemp("identity") / "boot.log"
     with Container(root, log, network=True) as booted:
         booted.run("useradd", "--create-home", "josh")

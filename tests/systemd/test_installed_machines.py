@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from nuketown_demo.messages_api import MessagesApi
 from nuketown_demo.owner import Owner, Said
 from nuketown_demo.prosody import HOST, Prosody
 from nuketown_demo.scripted_model import demo_script
+from tests.github_fixture import TOKEN
+from tests.github_server import Account, GitHubServer
+from tests.nix.debian_trial import PACKAGES
 from tests.nix_fixture import Nix
 from tests.systemd.installed_machine import InstalledMachine
 
@@ -25,7 +29,6 @@ pytestmark = [pytest.mark.systemd, pytest.mark.nix, pytest.mark.slow, pytest.mar
 
 EXAMPLES = CHECKOUT / "examples"
 API_KEY = "sk-ant-stand-in"
-_PACKAGES = ("fzf", "jq", "polkitd", "systemd-container")
 _SECRETS = "/var/lib/nuketown-secrets"
 _PATIENCE_S = 90.0
 # Numbers of users are shared with this machine: some that are nobody's.
@@ -116,7 +119,7 @@ async def told(
             *more,
         ]
         binds = [Path("/nix/store"), CHECKOUT]
-        root = await asyncio.to_thread(debian.root, _PACKAGES)
+        root = await asyncio.to_thread(debian.root, PACKAGES)
         container = Container(root, directory / "boot.log", network=True, binds=binds)
         await asyncio.to_thread(container.__enter__)
         stack.push(container)
@@ -126,6 +129,7 @@ async def told(
             f"{_SECRETS}/{agent}/email-password": passwords[agent],
             f"{_SECRETS}/{agent}/anthropic-api-key": API_KEY,
             f"{_SECRETS}/{broker}/email-password": passwords[broker],
+            f"{_SECRETS}/{agent}/github-pat": TOKEN,
         })  # fmt: skip
         contacts = [f"{name}@localhost" for name in (agent, broker)]
         phone = await stack.enter_async_context(
@@ -134,6 +138,23 @@ async def told(
         story = Story(machine, phone, agent, broker)
         await story.is_there()
         yield story
+        values = (*passwords.values(), API_KEY, TOKEN)
+        await asyncio.to_thread(_hold_no_secret, machine, values)
+
+
+def _hold_no_secret(machine: InstalledMachine, values: Sequence[str]) -> None:
+    """Nothing that was generated, and nothing in any journal, has a secret in it."""
+    generated = machine.generated()
+    assert len(generated) > 20
+    for value in values:
+        found = subprocess.run(
+            ["grep", "--recursive", "--files-with-matches", "--fixed-strings", "--file=-",
+             *generated],
+            input=value, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (found.returncode, found.stdout) == (1, ""), found
+        logged = machine.container.run("journalctl", "--no-pager", "--output=json", "--all")
+        assert value not in logged
 
 
 def forced(value: Any) -> dict[str, Any]:
@@ -141,7 +162,9 @@ def forced(value: Any) -> dict[str, Any]:
     return {"_type": "override", "priority": 50, "content": value}
 
 
-async def test_a_workstation(nix: Nix, short_tmp: Path) -> None:
+async def test_a_workstation(nix: Nix, short_tmp: Path, github: GitHubServer) -> None:
+    account = Account("ada", TOKEN, verified=frozenset({"ada@localhost"}))
+    github.accounts[:] = [account]
     more = {
         "users": {"users": {"josh": {"uid": forced(HUMAN_UID)}}},
         # Her tools are compiled programs, which can't be built here; and there are no rooms.
@@ -151,6 +174,7 @@ async def test_a_workstation(nix: Nix, short_tmp: Path) -> None:
                     "uid": forced(AGENT_UID),
                     "packages": forced([]),
                     "xmpp": {"rooms": forced([])},
+                    "github": {"enable": True, "apiUrl": github.api_url},
                 }
             }
         },
@@ -179,6 +203,15 @@ async def test_a_workstation(nix: Nix, short_tmp: Path) -> None:
             machine.attempt, "ada", "/run/wrappers/bin/sudo", "-n", "id"
         )
         assert (refused.returncode, refused.stdout) == (1, "")
+
+        # With one token she made her keys before her daemon started: what she commits is signed.
+        assert account.titles("/user/keys") == ["nuketown ada@signi"]
+        assert account.titles("/user/gpg_keys") == ["nuketown ada@signi"]
+        story.phone.say("ada, work on hello -- add a LICENSE file")
+        await story.hears("ada", "Done: add a LICENSE file")
+        await asyncio.to_thread(
+            machine.run, "ada", "git", "-C", "projects/hello", "verify-commit", "HEAD"
+        )
 
         # josh joins the session that the message started.
         await asyncio.to_thread(
