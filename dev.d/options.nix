@@ -34,7 +34,7 @@ let
       {
         # What home-manager declares is set there, and not read for this.
         _module = {
-          args.pkgs = pkgs;
+          args = {inherit pkgs;};
           check = false;
         };
       }
