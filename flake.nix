@@ -41,6 +41,8 @@
       agents = ./nixos-modules/home/agents;
       # The human's broker, where NixOS does not turn it on.
       approval-broker = ./nixos-modules/home/approval-broker.nix;
+      # OpenCode's own configuration, without its agents.
+      opencode = ./nixos-modules/home/opencode.nix;
     };
     homeManagerModules = self.homeModules;
 

@@ -68,7 +68,8 @@ What a single agent may not use at all goes into its own file (claude-code.nix).
     exception = rule: "${rule.pattern}:${rule.action} makes no exception from the stricter rule before it: in Claude Code deny goes before ask, and ask before allow";
     lost = rule: "${rule.pattern}:allow is asked about: Claude Code asks about all of ${tool} or nothing";
     asksAboutAll = permission.intent == "ask" && !elem tool ["bash" "edit" "external_directory"];
-    hidden = filter (pattern: any (rule: mayOverlap rule.pattern pattern) allowRules && !any (rule: contains rule.pattern pattern) allowRules) claudeRules.unaskedPatterns;
+    isPartlyAllowed = pattern: any (rule: mayOverlap rule.pattern pattern) allowRules && !any (rule: contains rule.pattern pattern) allowRules;
+    hidden = filter isPartlyAllowed claudeRules.unaskedPatterns;
   in
     concatMap why (lib.subtractLists exceptions permission.rules)
     ++ map exception exceptions

@@ -139,7 +139,7 @@ in {
     rules);
 
   /*
-  oneOf :: [{ pattern, action }] -> [{ pattern, action }]
+  onePerPattern :: [{ pattern, action }] -> [{ pattern, action }]
 
   Of several rules with the same pattern only the last, where the last one stands.
   */

@@ -106,9 +106,6 @@
 in {
   inherit didYouMean nearest schema;
 
-  # The permissions that a definition can give or keep, in the schema's alphabetical order.
-  permissionNames = lib.attrNames schema.properties.permissions.properties;
-
   /*
   definitionErrors :: attrs -> [string]
 
