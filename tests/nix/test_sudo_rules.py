@@ -16,13 +16,15 @@ from tests.nix_fixture import Nix
 pytestmark = pytest.mark.nix
 
 HOME = "nuketown.agents.ada.extraHomeConfig"
+# lib.mkAfter "…"
+AFTER = {"_type": "order", "priority": 1500, "content": "PATH=/opt/other:$PATH\n"}
 CASE = TOWN | {
     "nuketown.broker.timeout": 100,
     "nuketown.agents.ada.sudo.timeout": 300,
     # What people add to the PATH comes after it.
     f"{HOME}.home.sessionPath": ["/opt/other"],
-    f"{HOME}.programs.bash.bashrcExtra": "PATH=/opt/other:$PATH",
-    f"{HOME}.programs.bash.profileExtra": "PATH=/opt/other:$PATH",
+    f"{HOME}.programs.bash.bashrcExtra": AFTER,
+    f"{HOME}.programs.bash.profileExtra": AFTER,
     "nuketown.agents.bob.uid": 1101,
     "nuketown.agents.carl.uid": 1102,
     "nuketown.agents.carl.sudo.enable": True,
