@@ -16,8 +16,9 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from nuketown_demo.debian import unusable
+from nuketown_demo import debian
 from tests import opencode, prosody13
+from tests.nix.debian_trial import PACKAGES as MACHINE_PACKAGES
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def _systemd() -> str | None:
         return lacking
     if not _works("unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "true"):
         return "this machine gives root no namespaces"
-    return unusable()
+    return debian.unusable()
 
 
 _NIX_TREES = (
@@ -133,6 +134,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.flaky(reruns=0))
     config.stash[_of_nix] = {item.nodeid for item in kept if item.get_closest_marker("nix")}
     config.stash[_not_run] = {group: (missing[group], n) for group, n in counts.items()}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what takes minutes once and is kept, before the first test's clock runs."""
+    if session.config.option.collectonly:
+        return
+    if any(item.get_closest_marker("systemd") for item in session.items):
+        for packages in ((), MACHINE_PACKAGES):
+            debian.root(packages)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
