@@ -37,6 +37,11 @@
     };
 
     homeModules = {
+      default.imports = [
+        self.homeModules.agents
+        self.homeModules.approval-broker
+        self.homeModules.opencode
+      ];
       # Definitions of agents for the tools that a person works with.
       agents = ./nixos-modules/home/agents;
       # The human's broker, where NixOS does not turn it on.

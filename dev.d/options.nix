@@ -31,6 +31,7 @@ let
     modules = [
       ../nixos-modules/home/agents
       ../nixos-modules/home/approval-broker.nix
+      ../nixos-modules/home/opencode.nix
       {
         # What home-manager declares is set there, and not read for this.
         _module = {

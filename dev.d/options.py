@@ -31,8 +31,9 @@ _AGENT = ("nuketown", "agents", "<name>")
 _TITLES = {"nixos": "NixOS", "home": "home-manager"}
 _PREFACES = {
     "nixos": "`nixosModules.default`.",
-    "home": "`homeModules.approval-broker` (`nuketown.approvalBroker`) and `homeModules.agents`"
-    " (`coding.agents`, [agent-definitions.md](agent-definitions.md)).",
+    "home": "`homeModules.agents` (`coding.agents`, [agent-definitions.md](agent-definitions.md)),"
+    " `homeModules.opencode` (`coding.opencode`) and `homeModules.approval-broker`"
+    " (`nuketown.approvalBroker`), or all of them as `homeModules.default`.",
 }
 
 
@@ -71,7 +72,7 @@ def _group(option: Option) -> str:
     """The option whose parts belong together: the longest path of a named part."""
     path = tuple(option["loc"])
     depth = 4 if path[:3] == _AGENT else 2
-    if path[0] == "coding":
+    if path[:2] == ("coding", "agents"):
         depth = 3
     head = path[: min(depth, len(path) - 1)]
     return ".".join(head)

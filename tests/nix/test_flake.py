@@ -133,9 +133,9 @@ def test_home_modules(flake: str) -> None:
         names = _nix(
             "eval", "--json", *_with_trees(flake), f"{flake}#{name}",
             "--apply", "modules: builtins.filter (name: builtins.pathExists modules.${name}) "
-            "(builtins.attrNames modules)",
+            '(builtins.attrNames (removeAttrs modules ["default"]))',
         )  # fmt: skip
-        assert json.loads(names) == ["agents", "approval-broker"]
+        assert json.loads(names) == ["agents", "approval-broker", "opencode"]
 
 
 def test_templates_have_nothing_to_mend(nix: Nix) -> None:
