@@ -13,12 +13,15 @@ declare -A needs=(
 # For groups of tests that end in a "not run" line without them; root gets them as well.
 # So do the demo's and the figures' containers, which only root can have.
 container="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=-"
-groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=- mkfs.btrfs=btrfs-progs=-"
+groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=- mkfs.btrfs=btrfs-progs=- node=nodejs=-"
+# Programs of this machine that stand in for packages of Nix, where the tests find Nix.
+stand_ins="visudo=sudo=- shellcheck=shellcheck=- fzf=fzf=-"
 
 # Installs what the command given needs and this machine lacks.
 want_programs() {
     local need program package missing=()
     for need in ${needs[$1]} $([[ $1 == test && $EUID -eq 0 ]] && echo "$groups") \
+        $([[ $1 == test && $EUID -eq 0 ]] && command -v nix-instantiate >/dev/null && echo "$stand_ins") \
         $([[ $1 =~ ^(demo|bench)$ && $EUID -eq 0 ]] && echo "$container"); do
         IFS='=' read -r program package _ <<<"$need"
         command -v "$program" >/dev/null || missing+=("$package")
