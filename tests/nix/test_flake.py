@@ -29,9 +29,10 @@ def flake(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"path:{copy}"
 
 
-def _nix(*words: str, timeout_s: float = 60) -> str:
+def _nix(*words: str, timeout_s: float = 60, cwd: Path | None = None) -> str:
     ran = subprocess.run(
         ["nix", "--extra-experimental-features", "nix-command flakes", "--offline", *words],
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -165,6 +166,31 @@ def test_templates_have_nothing_to_mend(nix: Nix) -> None:
     for name, template in seen.items():
         assert template["names"] == [template["hostName"]], name
         assert template["told"] == [], name
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "asked"),
+    [
+        ("cloud", "harbour", "networking.hostName"),
+        ("device", "attic", "networking.hostName"),
+        ("workstation", "desk", "system.build.toplevel.drvPath"),
+    ],
+)
+def test_a_template_becomes_a_machine(
+    flake: str, tmp_path: Path, name: str, machine: str, asked: str
+) -> None:
+    """As docs/install.md begins: written by `nix flake init`, evaluated as the machine's flake."""
+    home = tmp_path / "home"
+    home.mkdir()
+    _nix("flake", "init", "--template", f"{flake}#{name}", cwd=home)
+    trees = _trees_here("home-manager")
+    whole = ["--override-input", "nixpkgs", f"{flake}?dir=tests/nix/whole-nixpkgs"]
+    value = _nix(
+        "eval", "--raw", "--impure", "--no-write-lock-file", *whole, *trees,
+        "--override-input", "nuketown", flake,
+        f"path:{home}#nixosConfigurations.{machine}.config.{asked}",
+    )  # fmt: skip
+    assert machine in value
 
 
 def test_roster_template(nix: Nix) -> None:
