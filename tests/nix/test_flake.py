@@ -193,6 +193,30 @@ def test_a_template_becomes_a_machine(
     assert machine in value
 
 
+@pytest.mark.parametrize(
+    ("directory", "beside", "host", "asked", "answer"),
+    [
+        ("town", ["sops-nix", "impermanence"], "signi", "users.users.ada.uid", 1100),
+        ("town", ["sops-nix", "impermanence"], "printer", "nuketown.broker.role", "device"),
+        ("earthrealm", [], "earthrealm", "users.users.wordypants.uid", 1007),
+    ],
+)
+def test_one_host_of_an_example_alone(
+    flake: str, directory: str, beside: list[str], host: str, asked: str, answer: object
+) -> None:
+    """As somebody with several hosts validates one; earthrealm's agents are an input."""
+    inputs = {"nuketown": flake, "nixpkgs": f"{flake}?dir=tests/nix/whole-nixpkgs"}
+    if directory == "earthrealm":
+        inputs["agent-roster"] = f"{flake}?dir=examples/roster"
+    words = [word for name, value in inputs.items() for word in ("--override-input", name, value)]
+    value = _nix(
+        "eval", "--json", "--impure", "--no-write-lock-file", *words,
+        *_trees_here("home-manager", *beside),
+        f"{flake}?dir=examples/{directory}#nixosConfigurations.{host}.config.{asked}",
+    )  # fmt: skip
+    assert json.loads(value) == answer
+
+
 def test_roster_template(nix: Nix) -> None:
     """A machine that takes it has the agents, and a project the definitions."""
     seen = nix.eval("""
