@@ -1,6 +1,11 @@
 # The pure functions: no packages, no system, no effects. Each file holds one group of them.
 {lib}: {
   agents = import ./agents.nix {inherit lib;};
+
+  # By the names that flakes of agents know them by; the second is the old one.
+  coding-rules = import ./agents/coding-rules.nix {inherit lib;};
+  opencode-rules = import ./agents/coding-rules.nix {inherit lib;};
+
   brokerToml = import ./broker-toml.nix {inherit lib;};
   daemonToml = import ./daemon-toml.nix {inherit lib;};
   identity = import ./identity.nix {inherit lib;};

@@ -243,11 +243,16 @@ def test_coding_rules(nix: Nix, tmp_path: Path) -> None:
           new = agents.mkCodingRules arguments;
           old = agents.mkOpencodeRules arguments;
           all = (agents.mkCodingRules {{agents = root;}}).instructions;
+          named = let ours = import ../../nixos-modules/lib {{lib = import <nixpkgs/lib>;}}; in [
+            (ours.coding-rules.mkCodingRules arguments)
+            (ours.opencode-rules.mkOpencodeRules arguments)
+          ];
         }}
         """,
         root=str(tmp_path / "agents"),
     )
     assert told["new"] == told["old"]
+    assert told["named"] == [told["new"], told["old"]]
     assert told["new"]["instructions"] == [".opencode-rules/languages/nix.md", "X.md"]
     assert ".opencode-rules/concerns/git-workflow.md" in told["all"]
     hook = nix.build(
