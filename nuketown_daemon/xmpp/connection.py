@@ -96,9 +96,13 @@ class Connection:
         return self._link.problem
 
     def set_presence(self, presence: Presence) -> None:
-        """Show it, in a moment, and after every reconnect."""
+        """Show it, in a moment, and after every reconnect; that a human is waited for, at once."""
         self._presence = presence
-        if self._settling is None:
+        if presence.show == "away":
+            if self._settling is not None:
+                self._settling.cancel()
+            self._settled()
+        elif self._settling is None:
             loop = asyncio.get_running_loop()
             self._settling = loop.call_later(self._timing.presence_s, self._settled)
 

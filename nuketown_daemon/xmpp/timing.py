@@ -17,6 +17,6 @@ class Timing(LinkTiming):
     """Between corrections of a progress message."""
     presence_s: float = 0.05
     """For a presence to settle: everybody who sees it gets each one that is sent, and a message in
-    hand comes first."""
+    hand comes first. That a human is waited for is shown at once."""
     rejoin_s: float = 60.0
     """Between tries to enter a room."""

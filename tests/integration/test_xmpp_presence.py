@@ -64,6 +64,21 @@ async def test_a_presence_of_a_moment_is_shown_to_nobody(prosody_server, account
         assert not any("over at once" in p["status"] for p in owner.presences)
 
 
+async def test_that_a_human_is_waited_for_is_shown_however_soon_it_is_over(
+    prosody_server, account, agent_of
+):
+    josh = await account("josh")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    async with Person(josh) as owner, agent.running() as connection:
+        await befriend(owner, agent.jid)
+        await owner.wait_for(lambda: shows(owner, agent.jid, "chat", "Ready"))
+        connection.set_presence(presence_of("fix udev", None))
+        connection.set_presence(presence_of("fix udev", "sudo approval"))
+        connection.set_presence(presence_of("fix udev", None))
+        await owner.wait_for(lambda: shows(owner, agent.jid, "dnd", "Working: fix udev"))
+        assert any("Waiting for sudo approval" in p["status"] for p in owner.presences)
+
+
 async def test_presence_is_shown_again_after_the_server_restarts(tmp_path, agent_of):
     async with Prosody(tmp_path / "prosody") as server:
         josh = await make_account(server, "josh")
