@@ -39,7 +39,7 @@ in {
         if onWorkstation
         then "workstation"
         else "device";
-      defaultText = "workstation where a workstation agent lives, else device";
+      defaultText = lib.literalMD "workstation where a workstation agent lives, else device";
       description = ''
         `workstation`: a service of {option}`nuketown.humanUser`, with popups. `device`: a system service
         that asks by chat alone. Follows from the agents.
@@ -63,7 +63,7 @@ in {
         if cfg.secrets.backend != null && cfg.domain != null
         then "${own}@${cfg.domain}"
         else null;
-      defaultText = "approvals@domain, on a device approvals-<host>@domain; null without a secrets backend";
+      defaultText = lib.literalMD "approvals@domain, on a device `approvals-<host>@domain`; null without a secrets backend";
       example = "approvals@6bit.com";
       description = ''
         The broker's own chat account: the contact whose notices ring the phone, and to which yes and no
@@ -77,7 +77,7 @@ in {
         if cfg.broker.jid != null && cfg.secrets.backend != null
         then "${own}/email-password"
         else null;
-      defaultText = "approvals/email-password, on a device approvals-<host>/email-password";
+      defaultText = lib.literalMD "approvals/email-password, on a device `approvals-<host>/email-password`";
       example = "approvals/email-password";
       description = "The password of {option}`nuketown.broker.jid`: name of a secret, or absolute path of a file.";
     };
@@ -105,7 +105,7 @@ in {
         else if cfg.domain != null && cfg.secrets.backend != null
         then "approvals@${cfg.domain}"
         else cfg.humanJid;
-      defaultText = "the workstation's broker, approvals@domain; else the human";
+      defaultText = lib.literalMD "the workstation's broker, approvals@domain; else the human";
       example = "approvals@6bit.com";
       description = "Whom agents, and the broker of a device, ask by chat.";
     };

@@ -38,7 +38,7 @@ in {
             if cfg.domain == null
             then null
             else "${name}@${cfg.domain}";
-          defaultText = "<name>@domain";
+          defaultText = lib.literalMD "`<name>@domain`";
           description = "Its chat address; null: it has none.";
         };
 

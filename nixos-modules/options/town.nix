@@ -56,7 +56,7 @@ in {
         if cfg.humanUser == null
         then null
         else firstOf [(humanGit "name") cfg.humanUser];
-      defaultText = "home-manager's git user.name of humanUser, else humanUser";
+      defaultText = lib.literalMD "home-manager's git user.name of humanUser, else humanUser";
       example = "Josh Perry";
       description = "The human's name, as co-author of what the agents commit.";
     };
@@ -71,7 +71,7 @@ in {
             (humanGit "email")
             (lib.mapNullable (domain: "${cfg.humanUser}@${domain}") cfg.domain)
           ];
-      defaultText = "home-manager's git user.email of humanUser, else humanUser@domain";
+      defaultText = lib.literalMD "home-manager's git user.email of humanUser, else humanUser@domain";
       example = "josh@6bit.com";
       description = "The human's mail address, as co-author of what the agents commit.";
     };
@@ -82,7 +82,7 @@ in {
         if cfg.humanUser == null || cfg.domain == null
         then null
         else "${cfg.humanUser}@${cfg.domain}";
-      defaultText = "humanUser@domain";
+      defaultText = lib.literalMD "humanUser@domain";
       example = "josh@6bit.com";
       description = ''
         The human's chat address: owner of the agents, and approver of what they ask for. Set it on devices

@@ -31,7 +31,7 @@ in {
     displayName = mkOption {
       type = line;
       default = identity.displayName name;
-      defaultText = "the name with a capital letter";
+      defaultText = lib.literalMD "the name with a capital letter";
       example = "Ada";
       description = "How it is called in prompts.";
     };
@@ -39,7 +39,7 @@ in {
     uid = mkOption {
       type = types.ints.between 1000 60000;
       default = uidOf name;
-      defaultText = "from the name, between 20000 and 29999, the same on every host";
+      defaultText = lib.literalMD "from the name, between 20000 and 29999, the same on every host";
       example = 1100;
       description = ''
         Its uid, and its group's gid. Set it to adopt an account that exists: home and files stay as they
@@ -96,7 +96,7 @@ in {
       type = types.str;
       readOnly = true;
       default = "${town.agentsDir}/${name}";
-      defaultText = "agentsDir/<name>";
+      defaultText = lib.literalMD "`agentsDir/<name>`";
       description = "Its home directory.";
     };
 
@@ -109,7 +109,7 @@ in {
         else if config.portal.enable
         then "workstation"
         else "device";
-      defaultText = "cloud.enable → cloud; else portal.enable → workstation; else device";
+      defaultText = lib.literalMD "cloud.enable → cloud; else portal.enable → workstation; else device";
       description = ''
         How it lives, which follows from what is enabled. A workstation's agent is the human's collaborator,
         a device's agent is the machine, a cloud agent is its role.

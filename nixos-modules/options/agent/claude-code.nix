@@ -39,7 +39,7 @@ in {
     agentName = mkOption {
       type = types.strMatching "[a-z0-9][a-z0-9-]*";
       default = lib.toLower (builtins.replaceStrings [" " "_"] ["-" "-"] "${name}-${config.role}");
-      defaultText = "<name>-<role>";
+      defaultText = lib.literalMD "`<name>-<role>`";
       example = "ada-software";
       description = "Name of the generated sub-agent in {file}`~/.claude/agents/`.";
     };

@@ -11,7 +11,7 @@ in {
     enable = mkOption {
       type = types.bool;
       default = town.cloud.enable;
-      defaultText = "nuketown.cloud.enable";
+      defaultText = lib.literalMD "nuketown.cloud.enable";
       example = true;
       description = ''
         Run it in the cluster instead of on this machine. Its portal, devices and sudo stay behind, with a
@@ -22,7 +22,7 @@ in {
     resources = mkOption {
       type = types.str;
       default = town.cloud.resources;
-      defaultText = "nuketown.cloud.resources";
+      defaultText = lib.literalMD "nuketown.cloud.resources";
       example = "standard";
       description = "Its tier, one of {option}`nuketown.cloud.tiers`.";
     };
@@ -31,14 +31,14 @@ in {
       maxResources = mkOption {
         type = types.str;
         default = town.cloud.scaling.maxResources;
-        defaultText = "nuketown.cloud.scaling.maxResources";
+        defaultText = lib.literalMD "nuketown.cloud.scaling.maxResources";
         example = "large";
         description = "The largest tier that it may ask for.";
       };
       idleTimeout = mkOption {
         type = types.ints.positive;
         default = town.cloud.scaling.idleTimeout;
-        defaultText = "nuketown.cloud.scaling.idleTimeout";
+        defaultText = lib.literalMD "nuketown.cloud.scaling.idleTimeout";
         example = 3600;
         description = "Seconds of idleness before it goes back to its own tier.";
       };
@@ -54,7 +54,7 @@ in {
       scope = mkOption {
         type = types.str;
         default = "${name}-*";
-        defaultText = "<name>-*";
+        defaultText = lib.literalMD "`<name>-*`";
         description = "What that account reaches, by the names of resources.";
       };
     };

@@ -96,7 +96,7 @@ in {
         if config.portal.enable
         then "interactive"
         else "headless";
-      defaultText = "interactive with a portal, headless without";
+      defaultText = lib.literalMD "interactive with a portal, headless without";
       description = "How a task runs that does not say: in tmux, or alone.";
     };
 

@@ -17,7 +17,7 @@ in {
     name = mkOption {
       type = line;
       default = name;
-      defaultText = "the agent's name";
+      defaultText = lib.literalMD "the agent's name";
       example = "Ada";
       description = "Author and committer of its commits.";
     };
@@ -28,7 +28,7 @@ in {
         if town.domain == null
         then "${name}@${host}"
         else "${name}@${town.domain}";
-      defaultText = "<name>@domain";
+      defaultText = lib.literalMD "`<name>@domain`";
       example = "ada@6bit.com";
       description = "Mail address on its commits.";
     };
@@ -36,7 +36,7 @@ in {
     signing = mkOption {
       type = types.either types.bool (types.enum ["gpg" "ssh"]);
       default = hasGpgKey || hasSshKey;
-      defaultText = "true where the agent has a key to sign with";
+      defaultText = lib.literalMD "true where the agent has a key to sign with";
       example = "ssh";
       description = ''
         Sign every commit: with its GPG key, its SSH key, or (true) the GPG key where it has one, else the

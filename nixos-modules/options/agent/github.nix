@@ -27,7 +27,7 @@ in {
         if town.secrets.backend == null
         then null
         else "${name}/github-pat";
-      defaultText = "<name>/github-pat where a secrets backend is set";
+      defaultText = lib.literalMD "`<name>/github-pat` where a secrets backend is set";
       example = "${name}/github-pat";
       description = "Its personal access token: name of a secret, or absolute path of a file.";
     };
@@ -46,7 +46,7 @@ in {
         if config.deploymentModel == "cloud"
         then null
         else "nuketown ${name}@${host}";
-      defaultText = "nuketown <name>@<host>; in the cloud nuketown <name>@<provider>/<namespace>";
+      defaultText = lib.literalMD "nuketown `<name>@<host>`; in the cloud nuketown `<name>@<provider>/<namespace>`";
       description = "Title of its keys there. Only keys with exactly this title are ever removed.";
     };
   };

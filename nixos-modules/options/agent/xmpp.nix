@@ -24,7 +24,7 @@ in {
     jid = mkOption {
       type = bareJid;
       default = "${name}@${domain}";
-      defaultText = "<name>@domain";
+      defaultText = lib.literalMD "`<name>@domain`";
       example = "ada@6bit.com";
       description = "Its account.";
     };
@@ -35,7 +35,7 @@ in {
         if town.secrets.backend == null
         then null
         else "${name}/email-password";
-      defaultText = "<name>/email-password where a secrets backend is set";
+      defaultText = lib.literalMD "`<name>/email-password` where a secrets backend is set";
       example = "ada/email-password";
       description = "Its password: name of a secret, or absolute path of a file.";
     };
@@ -50,7 +50,7 @@ in {
     owners = mkOption {
       type = types.listOf bareJid;
       default = lib.optional (town.humanJid != null) town.humanJid;
-      defaultText = "humanJid";
+      defaultText = lib.literalMD "humanJid";
       example = ["josh@6bit.com"];
       description = "Who may tell it everything; the first hears what nobody else is named for.";
     };
