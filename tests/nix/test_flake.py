@@ -24,7 +24,9 @@ STORIES = {
 def flake(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The flake as a reference, without what only this checkout has."""
     copy = tmp_path_factory.mktemp("flake") / "nuketown"
-    own = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "*.egg-info")
+    own = shutil.ignore_patterns(
+        ".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "*.egg-info"
+    )
     shutil.copytree(ROOT, copy, symlinks=True, ignore=own)
     return f"path:{copy}"
 
