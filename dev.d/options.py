@@ -96,7 +96,8 @@ def _described(option: Option) -> Iterator[str]:
 def _value(field: str, value: Mapping[str, str]) -> Iterator[str]:
     text = value["text"].strip()
     if value["_type"] != "literalExpression":
-        yield f"- {field}: {_prose(text)}"
+        is_word = not re.search(r"[\s`]", text)
+        yield f"- {field}: {f'`{text}`' if is_word else _prose(text)}"
     elif "\n" not in text and "`" not in text:
         yield f"- {field}: `{text}`"
     else:
