@@ -52,7 +52,7 @@ def wanted_path(permissions: Permissions, tool: str, path: str) -> str | None:
     """None: the definition leaves it to the tool."""
     own = canonical_path(permissions.get(tool), path)
     outside = None
-    if not path.startswith("/home/ada/work/town/"):
+    if not path.startswith("/home/ada/code/town/"):
         external = permissions.get("external_directory")
         outside = external.decide(path) if external else None
     answers = [answer for answer in (own, outside) if answer is not None]
@@ -163,7 +163,7 @@ _PIECES = (
 _PATH_PIECES = (
     "*", "**", "?", "/", "src/", "docs", "a.env", ".env", ".ssh/", "credentials", "x", ".", "~/",
     "~/p/",
-    "/run/agenix/", "/etc/", "/tmp/", "[1]", "1", "..", "\\", "README.md", "/home/ada/work/",
+    "/run/agenix/", "/etc/", "/tmp/", "[1]", "1", "..", "\\", "README.md", "/home/ada/code/",
 )  # fmt: skip
 _ACTIONS = ("allow", "ask", "deny")
 

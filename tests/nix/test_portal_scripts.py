@@ -16,7 +16,7 @@ def stage(short_tmp: Path) -> Iterator[Stage]:
     for clone in ("hello", "example.org"):
         (there.clones / clone / ".git").mkdir(parents=True)
     (there.home / "dev/hello").mkdir()
-    (there.home / "dev/work/deep/.git").mkdir(parents=True)
+    (there.home / "dev/studio/deep/.git").mkdir(parents=True)
     yield there
     there.end()
 
@@ -108,8 +108,8 @@ def test_the_picker(stage: Stage) -> None:
         "example.org\t  (ada has it)  (open)",
         f"hello\t{dev}/hello  (ada has it)",
         "declared\t",
-        f"deep\t{dev}/work/deep",
-        f"work\t{dev}/work",
+        f"deep\t{dev}/studio/deep",
+        f"studio\t{dev}/studio",
     ]
     assert stage.said("nuketown")[1][4:6] == ["--project", "deep"]
 

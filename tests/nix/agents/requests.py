@@ -35,7 +35,7 @@ PATHS = (
         )
     ),
     f"{HOME}/p/x", f"{HOME}/p/x/.ssh/k", f"{HOME}/p/a.env", f"{HOME}/.ssh/id", f"{HOME}/x",
-    f"{HOME}/px", f"{HOME}/work/other/a.py", f"{HOME}/work/credentials/x", "/run/agenix/key",
+    f"{HOME}/px", f"{HOME}/code/other/a.py", f"{HOME}/code/credentials/x", "/run/agenix/key",
     "/run/agenix/x/key", "/run/agenixx", "/etc/passwd", "/etc/ssl/server.pem", "/tmp/x", "/tmp/x/y",
     "/var/lib/credentials/z",
     "/srv/src/a.py", "/srv/docs", "/1",

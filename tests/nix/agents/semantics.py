@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 HOME = "/home/ada"
-PROJECT = "/home/ada/work/town"
+PROJECT = "/home/ada/code/town"
 
 
 def strictest(actions: Iterable[str]) -> str:
