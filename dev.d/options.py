@@ -118,13 +118,22 @@ def _escaped(text: str) -> str:
     return re.sub(r"([*_<>|`])", r"\\\1", text)
 
 
+def _lacking() -> str | None:
+    """What of Nix is missing on this machine."""
+    if shutil.which("nix-instantiate") is None:
+        return "nix-instantiate"
+    argv = ["nix-instantiate", "--find-file", "nixpkgs"]
+    found = subprocess.run(argv, capture_output=True, timeout=_TIMEOUT_S, check=False)
+    return None if found.returncode == 0 else "<nixpkgs>"
+
+
 def main() -> int:
     """Write or compare; 1 if the file is not what it should be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
-    if shutil.which("nix-instantiate") is None:
-        print("docs/options.md was not looked at: there is no nix-instantiate here")
+    if lacking := _lacking():
+        print(f"docs/options.md was not looked at: there is no {lacking} here")
         return 0
     try:
         text = document(collect())
