@@ -73,6 +73,8 @@ def kept_contents(clone: Path) -> Iterator[bytes]:
         if path.is_file():
             yield path.read_bytes()
     named = git(clone, "for-each-ref", "--format=%(refname)").split()
+    # refs/stash is the newest; the others are in its log.
+    named += git(clone, "stash", "list", "--format=%H").split()
     for line in git(clone, "rev-list", "--objects", *named).splitlines():
         name = line.split()[0]
         if git(clone, "cat-file", "-t", name).strip() == "blob":
