@@ -23,12 +23,11 @@
     town,
     host,
   }: {
-    inherit (agent) name role home uid description persist;
-    inherit (town) domain;
     inherit host;
-    inherit (agent) displayName;
+    inherit (agent) name displayName role home uid description persist;
+    inherit (agent.git) email;
+    inherit (town) domain;
     model = agent.deploymentModel;
-    email = agent.git.email;
     jid =
       if agent.xmpp.enable
       then agent.xmpp.jid

@@ -170,8 +170,8 @@ in {
       readOnly = true;
       default = lib.recursiveUpdate (brokerToml {
         town = cfg;
-        hostName = config.networking.hostName;
         inherit (cfg.secrets) pathOf;
+        inherit (config.networking) hostName;
       }) cfg.broker.settings;
       description = "What {file}`broker.toml` says.";
     };

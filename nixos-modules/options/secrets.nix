@@ -64,6 +64,7 @@ in {
           };
         });
         internal = true;
+        visible = false;
         default = {};
         description = "Secrets that something here reads, by name; the backends turn them into files.";
       };

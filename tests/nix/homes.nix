@@ -135,7 +135,7 @@ in
     keys = lib.genAttrs ["ada" "bob"] (name: {
       inherit (unit name "nuketown-keys") Environment ExecStart;
     });
-    shim = config.nuketown.agents.ada.sudo.shim;
+    inherit (config.nuketown.agents.ada.sudo) shim;
     claude = lib.getExe config.nuketown.agents.ada.claudeCode.package;
     environments = lib.mapAttrs (_: service: service.environment.HOME_MANAGER_BACKUP_EXT or null) {
       inherit (config.systemd.services) home-manager-ada home-manager-josh;

@@ -41,7 +41,7 @@
   ours = unit: lib.hasPrefix "nuketown" unit || builtins.match "user-[0-9]+\\.slice" unit != null;
 in
   pkgs.writeText "machine.json" (builtins.toJSON {
-    hostName = config.networking.hostName;
+    inherit (config.networking) hostName;
     accounts = map account names;
     # What of the system's profile is ours.
     system = pkgs.buildEnv {

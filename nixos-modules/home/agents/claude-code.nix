@@ -35,7 +35,7 @@ in {
 
   config = lib.mkIf cfg.enable (lib.mkMerge [
     {
-      coding.agents.claude-code.settings = rendered.settings;
+      coding.agents.claude-code = {inherit (rendered) settings;};
       home.file = lib.mkMerge [
         (shared.texts ".claude" rendered.files)
         (shared.skillLinks cfg ".claude/skills")

@@ -49,16 +49,13 @@ in {
       internal = true;
       readOnly = true;
       default =
-        if cfg.signing == true
-        then
-          (
-            if hasSshKey && !hasGpgKey
-            then "ssh"
-            else "gpg"
-          )
-        else if cfg.signing == false
+        if !builtins.isBool cfg.signing
+        then cfg.signing
+        else if !cfg.signing
         then null
-        else cfg.signing;
+        else if hasSshKey && !hasGpgKey
+        then "ssh"
+        else "gpg";
       description = "What it signs with.";
     };
   };
