@@ -1,4 +1,4 @@
-# A tier that an agent is to run on is one that the cluster's administrator defined.
+# A tier that an agent is to run on is one that the cluster's administrator defined; what a pod has not is said.
 {
   config,
   lib,
@@ -17,15 +17,30 @@
       tier = agent.cloud.scaling.maxResources;
     }
   ];
+
+  # Hardware and desks stay where they are.
+  leftOut = agent:
+    lib.optional agent.portal.enable "portal"
+    ++ lib.optional (agent.devices != []) "devices"
+    ++ lib.optional agent.sudo.enable "sudo";
 in {
-  config.assertions = map ({
-    option,
-    tier,
-  }: {
-    assertion = builtins.elem tier tiers;
-    message = ''
-      ${option}: there is no tier "${tier}" in nuketown.cloud.tiers. Define it there, or take one of
-      ${lib.concatStringsSep ", " tiers}.
-    '';
-  }) (lib.concatLists (lib.mapAttrsToList named cloudAgents));
+  config = {
+    warnings = lib.concatLists (lib.mapAttrsToList (name: agent:
+      map (part: ''
+        nuketown.agents.${name}.${part}: a cloud agent has none, so it is left out:
+        nuketown.agents.${name}.cloud.enable makes a pod of it.
+      '') (leftOut agent))
+    cloudAgents);
+
+    assertions = map ({
+      option,
+      tier,
+    }: {
+      assertion = builtins.elem tier tiers;
+      message = ''
+        ${option}: there is no tier "${tier}" in nuketown.cloud.tiers. Define it there, or take one of
+        ${lib.concatStringsSep ", " tiers}.
+      '';
+    }) (lib.concatLists (lib.mapAttrsToList named cloudAgents));
+  };
 }
