@@ -57,14 +57,24 @@
   programs = final: _:
     builtins.mapAttrs (standIn final) (import ./stand-in-programs.nix);
 
-  ours = final: _: {
+  ours = final: _: let
+    program = name: module:
+      builtins.toFile name (builtins.replaceStrings ["@program@" "@module@"] ["${environment}/bin/${name}" module]
+        (builtins.readFile ./stand-in-program.sh));
+  in {
     nuketown =
       final.runCommandLocal "nuketown-stand-in" {
-        inherit environment;
         meta.mainProgram = "nuketown";
+        programs = builtins.attrValues (builtins.mapAttrs program {
+          nuketown = "nuketown_cli";
+          nuketown-broker = "nuketown_broker";
+          nuketown-daemon = "nuketown_daemon";
+          nuketown-identity = "nuketown_daemon.identity";
+        });
       } ''
-        mkdir -p $out/bin
-        ln -s $environment/bin/nuketown{,-broker,-daemon,-identity} $out/bin/
+        for program in $programs; do
+          install -D --mode=755 "$program" "$out/bin/''${program#*-}"
+        done
       '';
   };
 

@@ -33,7 +33,7 @@ def test_ready_is_seen_and_the_status_shown(agent: Agent) -> None:
     agent.systemctl("start", UNIT)
     assert agent.unit("ActiveState") == "active"
     agent.wait_for("StatusText", "Ready")
-    (status,) = agent.nuketown("status")
+    (status,) = agent.nuketown("status", "--agent", agent.name)
     assert str(status["pid"]) == agent.unit("MainPID")
 
 
