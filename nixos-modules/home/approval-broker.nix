@@ -31,6 +31,7 @@ in {
       type = types.package;
       default = pkgs.nuketown or (pkgs.callPackage ../../packages/nuketown.nix {});
       defaultText = literalExpression "pkgs.nuketown";
+      example = literalExpression "inputs.nuketown.packages.\${pkgs.system}.nuketown";
       description = "Package with {command}`nuketown-broker`.";
     };
 

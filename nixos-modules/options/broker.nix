@@ -30,6 +30,7 @@ in {
       type = types.package;
       default = pkgs.nuketown or (pkgs.callPackage ../../packages/nuketown.nix {});
       defaultText = literalExpression "pkgs.nuketown";
+      example = literalExpression "inputs.nuketown.packages.\${pkgs.system}.nuketown";
       description = "Package with {command}`nuketown-broker`.";
     };
 
@@ -40,6 +41,7 @@ in {
         then "workstation"
         else "device";
       defaultText = lib.literalMD "workstation where a workstation agent lives, else device";
+      example = "device";
       description = ''
         `workstation`: a service of {option}`nuketown.humanUser`, with popups. `device`: a system service
         that asks by chat alone. Follows from the agents.
@@ -148,6 +150,7 @@ in {
     timeout = mkOption {
       type = types.ints.between 1 3600;
       default = 120;
+      example = 300;
       description = "Seconds that a request waits for an answer; silence is no.";
     };
 

@@ -44,6 +44,7 @@ in {
     enable = mkOption {
       type = types.bool;
       default = false;
+      example = true;
       description = "Deploy every agent declared here to the cluster, unless it says otherwise.";
     };
 
@@ -80,6 +81,13 @@ in {
         };
       };
       defaultText = literalExpression "small, standard, large and gpu (docs/options.md)";
+      example = {
+        standard = {
+          cpu = "2";
+          memory = "4Gi";
+          nodeSelector."nuketown.io/tier" = "standard";
+        };
+      };
       description = "Sizes of pods, by name. The single source of what a tier is and where it runs.";
     };
 
@@ -94,11 +102,13 @@ in {
       maxResources = mkOption {
         type = types.str;
         default = "large";
+        example = "gpu";
         description = "The largest tier that an agent which names none may ask for.";
       };
       idleTimeout = mkOption {
         type = types.ints.positive;
         default = 3600;
+        example = 900;
         description = "Seconds of idleness before a scaled-up agent goes back to its own tier.";
       };
     };
@@ -106,6 +116,7 @@ in {
     imageMode = mkOption {
       type = types.enum ["oci" "nix-snapshotter"];
       default = "oci";
+      example = "nix-snapshotter";
       description = "How an agent's closure reaches the node.";
     };
 
@@ -119,12 +130,14 @@ in {
     storageClass = mkOption {
       type = types.nullOr types.str;
       default = null;
+      example = "fast-ssd";
       description = "Storage class of the persistent directories; null: the cluster's default.";
     };
 
     defaultPersistSize = mkOption {
       type = types.str;
       default = "10Gi";
+      example = "50Gi";
       description = "Size of a persistent directory.";
     };
 

@@ -24,6 +24,7 @@ in {
         type = types.bool;
         default = cfg.btrfsDevice != null && builtins.any (agent: agent.deploymentModel == "workstation") (builtins.attrValues cfg.enabledAgents);
         defaultText = literalExpression "btrfsDevice is set and a workstation agent lives here";
+        example = false;
         description = "Whether the agents' subvolume is rolled back at boot. Devices keep their homes.";
       };
 
@@ -37,18 +38,21 @@ in {
       subvolume = mkOption {
         type = subvolumeName;
         default = "@agents";
+        example = "@agents";
         description = "Subvolume that is mounted at {option}`nuketown.agentsDir`; nothing else is touched.";
       };
 
       blankSnapshot = mkOption {
         type = subvolumeName;
         default = "@agents-blank";
+        example = "@agents-blank";
         description = "What it is rolled back to; the first boot creates it, empty.";
       };
 
       generations = mkOption {
         type = subvolumeName;
         default = "@agents-generations";
+        example = "@agents-generations";
         description = "Subvolume that keeps the last homes.";
       };
     };

@@ -18,6 +18,7 @@ in {
     root = mkOption {
       type = runtimeFile;
       default = "/persist";
+      example = "/nix/persist";
       description = "Where the persistent directories lie.";
     };
   };

@@ -39,6 +39,7 @@ in {
             then null
             else "${name}@${cfg.domain}";
           defaultText = lib.literalMD "`<name>@domain`";
+          example = "liver@6bit.com";
           description = "Its chat address; null: it has none.";
         };
 

@@ -40,6 +40,7 @@ in {
       directory = mkOption {
         type = types.strMatching "(/[A-Za-z0-9._@+-]+)+";
         default = "/var/lib/nuketown-secrets";
+        example = "/etc/nuketown/secrets";
         description = "Directory of the plain files, for the backend `files`; on this machine, not in the store.";
       };
 

@@ -37,6 +37,7 @@ in {
     agentsDir = mkOption {
       type = types.strMatching "/[^[:cntrl:]:]*[^/[:cntrl:]:]";
       default = "/agents";
+      example = "/home";
       description = "Directory of the agents' homes.";
     };
 

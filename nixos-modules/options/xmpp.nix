@@ -21,6 +21,7 @@ in {
     tls = mkOption {
       type = types.enum ["required" "off-loopback-only"];
       default = "required";
+      example = "off-loopback-only";
       description = "`off-loopback-only` needs a loopback {option}`nuketown.xmpp.host`.";
     };
 

@@ -37,3 +37,17 @@ def test_every_option_is_there(nix: Nix) -> None:
     assert len(names) > 100
     assert set(names) <= set(described)
     assert len(described) == len(set(described))
+
+
+def test_every_option_has_a_type_a_description_and_an_example() -> None:
+    text = (ROOT / "docs/options.md").read_text()
+    entries = [part.split("\n## ", 1)[0] for part in text.split("\n### ")[1:]]
+    lacking = {
+        entry.partition("\n")[0]: [
+            what for what in ("- type: ", "- example: ") if f"\n{what.strip()}" not in entry
+        ]
+        for entry in entries
+        if "\n- read only" not in entry
+    }
+    assert not {name: what for name, what in lacking.items() if what}
+    assert all(entry.split("\n")[1].strip() for entry in entries)

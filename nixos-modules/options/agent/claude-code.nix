@@ -13,6 +13,7 @@ in {
       type = types.bool;
       default = config.daemon.enable || config.portal.enable;
       defaultText = literalExpression "daemon.enable || portal.enable";
+      example = true;
       description = "Install and configure Claude Code.";
     };
 
@@ -20,6 +21,7 @@ in {
       type = types.nullOr types.package;
       default = pkgs.claude-code;
       defaultText = literalExpression "pkgs.claude-code";
+      example = literalExpression "pkgs.unstable.claude-code";
       description = ''
         The package with {command}`claude`, unfree in nixpkgs (`nixpkgs.config.allowUnfreePredicate`). The
         one bundled in the Agent SDK does not run on NixOS. null: something else puts it into the PATH.

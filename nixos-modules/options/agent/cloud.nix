@@ -55,6 +55,7 @@ in {
         type = types.str;
         default = "${name}-*";
         defaultText = lib.literalMD "`<name>-*`";
+        example = "ada-*";
         description = "What that account reaches, by the names of resources.";
       };
     };

@@ -22,12 +22,14 @@ in {
       type = types.package;
       default = pkgs.nuketown or (pkgs.callPackage ../../../packages/nuketown.nix {});
       defaultText = literalExpression "pkgs.nuketown";
+      example = literalExpression "inputs.nuketown.packages.\${pkgs.system}.nuketown";
       description = "Package with {command}`nuketown-daemon` and {command}`nuketown`.";
     };
 
     bootstrapModel = mkOption {
       type = types.str;
       default = "claude-haiku-4-5-20251001";
+      example = "claude-haiku-4-5-20251001";
       description = "Model that prepares a workspace where git alone can't.";
     };
 
@@ -72,6 +74,7 @@ in {
     headlessTimeout = mkOption {
       type = types.ints.positive;
       default = 14400;
+      example = 3600;
       description = "Seconds that a headless session may take.";
     };
 
@@ -97,6 +100,7 @@ in {
         then "interactive"
         else "headless";
       defaultText = lib.literalMD "interactive with a portal, headless without";
+      example = "headless";
       description = "How a task runs that does not say: in tmux, or alone.";
     };
 
@@ -111,31 +115,37 @@ in {
       enable = mkOption {
         type = types.bool;
         default = false;
+        example = true;
         description = "Accepted for configurations of the prototype: the daemon does not read mail yet.";
       };
       host = mkOption {
         type = types.str;
         default = "";
+        example = "imap.example.org";
         description = "IMAP server; without effect so far.";
       };
       port = mkOption {
         type = types.port;
         default = 993;
+        example = 993;
         description = "Its port; without effect so far.";
       };
       username = mkOption {
         type = types.str;
         default = "";
+        example = "ada";
         description = "Account there; without effect so far.";
       };
       passwordSecret = mkOption {
         type = types.nullOr secretName;
         default = null;
+        example = "ada/email-password";
         description = "Its password; without effect so far.";
       };
       mailbox = mkOption {
         type = types.str;
         default = "INBOX";
+        example = "INBOX";
         description = "Mailbox to watch; without effect so far.";
       };
     };

@@ -34,12 +34,14 @@ in {
         permission = mkOption {
           type = types.strMatching "r|w|rw|r-|-w|rwx";
           default = "rw";
+          example = "r";
           description = "What its access list allows the agent.";
         };
 
         group = mkOption {
           type = types.strMatching "[a-z_][a-z0-9_-]{0,30}";
           default = "plugdev";
+          example = "dialout";
           description = "Group of the device; it is created where nothing else does.";
         };
       };

@@ -47,6 +47,7 @@ in {
         then null
         else "nuketown ${name}@${host}";
       defaultText = lib.literalMD "nuketown `<name>@<host>`; in the cloud nuketown `<name>@<provider>/<namespace>`";
+      example = "nuketown ada@signi";
       description = "Title of its keys there. Only keys with exactly this title are ever removed.";
     };
   };
