@@ -106,6 +106,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "cluster": _cluster,
     "opencode": opencode.unusable,
 }
+_LONG = "long"
 _not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _of_nix = pytest.StashKey[set[str]]()
 
@@ -115,6 +116,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Take out the tests of groups whose real part is missing; the summary names them."""
     asked = {group for group in _PROBES for item in items if item.get_closest_marker(group)}
     missing = {group: reason for group in sorted(asked) if (reason := _PROBES[group]())}
+    if _LONG not in config.option.markexpr:
+        missing = {_LONG: "ask for it: ./dev test -m long"} | missing
     counts: Counter[str] = Counter()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []

@@ -58,6 +58,7 @@ def test_these_are_all_requests(ada: AgentHome, github: GitHubServer) -> None:
         assert len(github.seen) == count, command
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_rotate_killed_at_a_request(ada: AgentHome, github: GitHubServer) -> None:
     ada.ensure()
@@ -66,6 +67,7 @@ def test_rotate_killed_at_a_request(ada: AgentHome, github: GitHubServer) -> Non
         _is_whole(ada, github.accounts[0])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_revoke_killed_at_a_request(ada: AgentHome, github: GitHubServer) -> None:
     account = github.accounts[0]

@@ -417,6 +417,7 @@ async def test_what_is_known_of_a_claude_that_runs_stays_until_the_next_begins(m
 
 @pytest.mark.fault
 @pytest.mark.slow
+@pytest.mark.long
 async def test_what_may_have_been_handed_over_is_not_sent_again(make_town) -> None:
     place = await make_town([say("First."), say("Never.")])
     await finish(place, job(place, "one"))

@@ -88,7 +88,13 @@ def test_the_workstation_with_whatever_is_beside_it(nix: Nix, tmp_path: Path) ->
     assert all(said.startswith("environment.persistence:") for said in seen["sops"]["warnings"])
 
 
-@pytest.mark.parametrize("extras", [(), ("sops-nix",)], ids=["files", "sops"])
+@pytest.mark.parametrize(
+    "extras",
+    [
+        pytest.param((), id="files", marks=pytest.mark.long),
+        pytest.param(("sops-nix",), id="sops"),
+    ],
+)
 def test_the_devices(nix: Nix, extras: tuple[str, ...]) -> None:
     more = ("town/secrets.nix",) if extras else ()
     settings: dict[str, Any] = {} if extras else _FILES

@@ -103,6 +103,7 @@ def test_outputs(flake: str) -> None:
     assert shown["formatter"]["x86_64-linux"]["name"] == "format"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_stories_evaluate(flake: str) -> None:
@@ -141,6 +142,7 @@ def test_home_modules(flake: str) -> None:
         assert json.loads(names) == ["agents", "approval-broker", "opencode"]
 
 
+@pytest.mark.long
 def test_templates_have_nothing_to_mend(nix: Nix) -> None:
     """Each is taken as it is written, without a warning, and its flake names the machine so."""
     seen = nix.eval("""

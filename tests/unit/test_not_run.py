@@ -21,6 +21,9 @@ def test_long_evaluation(): raise AssertionError("ran without nix")
 @pytest.mark.cluster
 def test_cluster(): raise AssertionError("ran without a cluster")
 
+@pytest.mark.long
+def test_patience(): pass
+
 @pytest.mark.fault
 def test_always(): pass
 """
@@ -31,7 +34,7 @@ def _run(directory: Path, *arguments: str, **environment: str) -> str:
     (directory / "test_groups.py").write_text(TESTS)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no",
-         "-o", "markers=nix\nslow\ncluster\nfault", *arguments, str(directory)],
+         "-o", "markers=nix\nslow\ncluster\nfault\nlong", *arguments, str(directory)],
         cwd=directory, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.stdout
@@ -41,7 +44,16 @@ def test_missing_groups_are_named_with_reason_and_count(tmp_path: Path) -> None:
     lines = _run(tmp_path, PATH="/nowhere").splitlines()
     assert "not run: nix (no nix-instantiate), 2 tests" in lines
     assert "not run: cluster (KUBEBUILDER_ASSETS is not set), 1 test" in lines
-    assert lines[-1].strip("= ").startswith("1 passed, 3 deselected")
+    assert lines[-1].strip("= ").startswith("1 passed, 4 deselected")
+
+
+def test_the_long_rest_waits_until_it_is_asked_for(tmp_path: Path) -> None:
+    lines = _run(tmp_path, "-k", "patience or always", PATH="/nowhere").splitlines()
+    assert "not run: long (ask for it: ./dev test -m long), 1 test" in lines
+    (tmp_path / "conftest.py").unlink()
+    asked = _run(tmp_path, "-m", "long", PATH="/nowhere").splitlines()
+    assert asked[-1].strip("= ").startswith("1 passed, 4 deselected")
+    assert not [line for line in asked if line.startswith("not run: long")]
 
 
 def test_a_group_that_was_not_asked_for_is_not_named(tmp_path: Path) -> None:
