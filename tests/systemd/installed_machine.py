@@ -108,7 +108,9 @@ class InstalledMachine:
             ["nix-store", "--query", "--requisites", str(self._manifest)],
             capture_output=True, text=True, check=True, timeout=60,
         )  # fmt: skip
-        return [path for path in listing.stdout.split() if not path.endswith("-source")]
+        paths = [path for path in listing.stdout.split() if not path.endswith("-source")]
+        # A link to a secret leads to where it will be at run time: nothing is there to be read.
+        return [path for path in paths if Path(path).exists()]
 
     def logs(self, user: str | None = None) -> str:
         """The end of the journal: of a user's manager, or of the system's broker."""
@@ -148,11 +150,11 @@ class InstalledMachine:
         if account["profile"]:
             self.container.run("ln", "-sT", account["profile"], f"/etc/profiles/per-user/{name}")
         if account["files"]:
-            # As home-manager links them: every file for itself, in directories of the user's own.
+            # Links, as home-manager makes them, in directories of the user's own.
             self.container.run(
                 "rm", "-f", f"{home}/.bashrc", f"{home}/.profile", f"{home}/.bash_logout"
             )
-            self.container.run("cp", "-rsL", "--no-preserve=mode", f"{account['files']}/.", home)
+            self.container.run("cp", "-rP", "--no-preserve=mode", f"{account['files']}/.", home)
             self.container.run("chown", "-Rh", f"{name}:{name}", home)
             self.container.run("chmod", account["homeMode"], home)
 

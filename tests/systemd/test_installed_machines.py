@@ -107,6 +107,7 @@ async def told(
 ) -> AsyncIterator[Story]:
     """The machine of an example, with a chat server, a model's stand-in and josh's phone."""
     names = ("josh", agent, broker)
+    keys = await asyncio.to_thread(_private_keys, directory)
     passwords = {name: secrets.token_urlsafe(24) for name in names}
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(Prosody(directory / "prosody"))
@@ -130,6 +131,8 @@ async def told(
             f"{_SECRETS}/{agent}/anthropic-api-key": API_KEY,
             f"{_SECRETS}/{broker}/email-password": passwords[broker],
             f"{_SECRETS}/{agent}/github-pat": TOKEN,
+            f"{_SECRETS}/{agent}/ssh-key": keys[0],
+            f"{_SECRETS}/{agent}/gpg-key": keys[1],
         })  # fmt: skip
         contacts = [f"{name}@localhost" for name in (agent, broker)]
         phone = await stack.enter_async_context(
@@ -138,8 +141,28 @@ async def told(
         story = Story(machine, phone, agent, broker)
         await story.is_there()
         yield story
-        values = (*passwords.values(), API_KEY, TOKEN)
+        # Of a key a line from its middle: the first and the last are in every key.
+        lines = [key.splitlines()[len(key.splitlines()) // 2] for key in keys]
+        values = (*passwords.values(), API_KEY, TOKEN, *lines)
         await asyncio.to_thread(_hold_no_secret, machine, values)
+
+
+def _private_keys(directory: Path) -> tuple[str, str]:
+    """An SSH key and an armored GPG key, as a secrets backend would have them."""
+    ring = directory / "ring"
+    ring.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(ring), "--batch", "--quiet", "--passphrase", ""]
+    for command in (
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / "key")],
+        [*gpg, "--quick-generate-key", "an agent <agent@localhost>", "ed25519", "sign", "0"],
+    ):
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    exported = subprocess.run(
+        [*gpg, "--armor", "--export-secret-keys"],
+        check=True, capture_output=True, text=True, timeout=60,
+    ).stdout  # fmt: skip
+    subprocess.run(["gpgconf", "--homedir", str(ring), "--kill", "all"], check=True, timeout=60)
+    return (directory / "key").read_text(), exported
 
 
 def _hold_no_secret(machine: InstalledMachine, values: Sequence[str]) -> None:
@@ -235,7 +258,12 @@ async def test_a_device(nix: Nix, short_tmp: Path) -> None:
         # With a key, a yes in chat would not do.
         "nuketown": {
             "broker": {"approverKey": forced(None)},
-            "agents": {"liver": {"uid": AGENT_UID}},
+            "agents": {
+                "liver": {
+                    "uid": AGENT_UID,
+                    "secrets": {"sshKey": "liver/ssh-key", "gpgKey": "liver/gpg-key"},
+                }
+            },
         },
     }
     async with told(nix, short_tmp, "liver", "liver", "approvals-liver", [more]) as story:
