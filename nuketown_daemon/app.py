@@ -184,14 +184,17 @@ class Application:
 
 
 async def run(configuration: Configuration) -> None:
-    """Run the daemon until SIGTERM or SIGINT.
+    """Run the daemon until SIGTERM, SIGINT, or SIGHUP (its terminal was closed).
 
     :raises NuketownError: it can't start; one sentence says why
     """
     manager = ServiceManager.from_environment()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    numbers = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)  # nohup(1)
+    for number in numbers:
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(

@@ -9,11 +9,13 @@ import asyncio
 import importlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 Notify = Callable[[str], object]
 
 _STATUS_LIMIT = 500
+_READY = "READY=1"
+_READY_PATIENCE_S = 1.0
 
 
 class ServiceManager:
@@ -30,27 +32,31 @@ class ServiceManager:
         self._status: str | None = None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ServiceManager:
-        """Read ``NOTIFY_SOCKET``, ``WATCHDOG_USEC`` and ``WATCHDOG_PID``.
+    def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> ServiceManager:
+        """Take ``NOTIFY_SOCKET``, ``WATCHDOG_USEC`` and ``WATCHDOG_PID`` out of the environment.
 
-        systemd-python sends where it is installed, else a datagram of our own.
+        They are meant for this process: sessions, and services that are tried in them, would speak
+        to systemd in its name. systemd-python sends where it is installed, else a datagram of our
+        own; the former reads ``NOTIFY_SOCKET`` anew each time, which therefore stays for it.
         """
         address = environment.get("NOTIFY_SOCKET")
+        notify = _systemd_python() if address and environment is os.environ else None
+        watchdog_s = _watchdog_s(environment)
+        for name in ("WATCHDOG_USEC", "WATCHDOG_PID") + (() if notify else ("NOTIFY_SOCKET",)):
+            environment.pop(name, None)
         if not address:
             return cls(None, None)
-        notify = _systemd_python() if environment is os.environ else None
-        return cls(notify or _Datagram(address), _watchdog_s(environment))
+        return cls(notify or _Datagram(address), watchdog_s)
 
     def ready(self) -> None:
         """Start-up is finished (``READY=1``)."""
-        self._send("READY=1")
+        self._send(_READY)
 
     def status(self, text: str) -> None:
         """Show ``text`` in ``systemctl status`` (``STATUS=``); repeated text is sent once."""
         line = _one_line(text)
-        if line != self._status:
+        if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
-            self._send(f"STATUS={line}")
 
     def stopping(self) -> None:
         """Shutdown has begun (``STOPPING=1``)."""
@@ -68,14 +74,15 @@ class ServiceManager:
             self._send("WATCHDOG=1")
             await asyncio.sleep(self._watchdog_s / 2)
 
-    def _send(self, assignments: str) -> None:
+    def _send(self, assignments: str) -> bool:
         if self._notify is None:
-            return
+            return False
         try:
             self._notify(assignments)
         except OSError:
             # Nobody reads: systemd acts on its own timeouts, and the log would go the same way.
-            return
+            return False
+        return True
 
 
 class _Datagram:
@@ -87,7 +94,9 @@ class _Datagram:
 
     def __call__(self, assignments: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.setblocking(False)  # noqa: FBT003 -- a full queue must not hold up the event loop
+            # A full queue must not hold up the event loop. Only what is said once, and without
+            # which systemd would end us, is worth a moment at the start.
+            sender.settimeout(_READY_PATIENCE_S if assignments == _READY else 0)
             sender.sendto(assignments.encode(), self._address)
 
 

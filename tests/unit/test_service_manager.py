@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,5 +125,28 @@ def test_a_service_manager_that_does_not_read_holds_nobody_up(listener: Listener
     for n in range(limit + 1):
         manager.status(str(n))
     began = time.monotonic()
+    manager.stopping()
+    assert time.monotonic() - began < 0.5
+    # What was not said is not taken for said.
+    manager.status("Ready")
+    listener.received()
+    manager.status("Ready")
+    assert listener.received() == ["STATUS=Ready"]
+
+
+def test_a_start_is_told_when_the_service_manager_reads_again(listener: Listener) -> None:
+    manager = ServiceManager.from_environment(dict(listener.environment))
+    limit = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+    for n in range(limit + 1):
+        manager.status(str(n))
+    reading = threading.Timer(0.05, listener.socket.recv, [4096])
+    reading.start()
     manager.ready()
-    assert time.monotonic() - began < 3
+    reading.join()
+    assert listener.received()[-1] == "READY=1"
+
+
+def test_what_is_started_later_can_not_speak_for_us(listener: Listener) -> None:
+    environment = {**listener.environment, "WATCHDOG_USEC": "9", "WATCHDOG_PID": "1", "HOME": "/"}
+    ServiceManager.from_environment(environment)
+    assert environment == {"HOME": "/"}
