@@ -47,10 +47,6 @@ def test_the_journal_gets_fields(agent: Agent) -> None:
     assert ready[0]["_TRANSPORT"] == "journal"
 
 
-def test_the_status_is_what_it_works_on(working: Agent) -> None:
-    working.wait_for("StatusText", "Working: first")
-
-
 def test_a_blocked_daemon_is_killed_and_restarted_with_its_queue(working: Agent) -> None:
     before = working.tasks()
     pid = working.unit("MainPID")
@@ -76,7 +72,14 @@ def test_a_blocked_daemon_is_killed_and_restarted_with_its_queue(working: Agent)
     working.wait_for("NRestarts", "1")
 
 
-def test_a_stop_is_orderly_and_bounded(working: Agent) -> None:
+def test_the_status_is_what_it_works_on_and_a_stop_is_orderly_and_bounded(working: Agent) -> None:
+    working.wait_for("StatusText", "Working: first")
+    # And that says nobody else: a session has no way to the daemon's systemd in its environment.
+    claude, *_ = working.run("pgrep", "-u", working.name, "-f", "claude.*stream-json").split()
+    environment = working.run("cat", f"/proc/{claude}/environ")
+    assert "NUKETOWN_SESSION=" in environment
+    assert "NOTIFY_SOCKET=" not in environment
+    assert "WATCHDOG_" not in environment
     working.systemctl("stop", UNIT)
     assert working.unit("Result") == "success"
     assert working.run("pgrep", "-u", working.name, "-f", "claude.*stream-json", check=False) == ""
