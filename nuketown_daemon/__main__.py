@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from nuketown_approval import log_output
 from nuketown_daemon import __version__
 from nuketown_daemon.configuration import Configuration, load
 from nuketown_daemon.errors import NuketownError
+from nuketown_daemon.secret_file import read_secret
+
+_INTERRUPTED = 130
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -46,16 +50,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Only for this is the reader of every secret and program needed.
             from nuketown_daemon.check_config import describe  # noqa: PLC0415
 
-            text = describe(configuration, with_secrets=not arguments.without_secrets)
-            sys.stdout.write(text + "\n")
+            _print(describe(configuration, with_secrets=not arguments.without_secrets))
             return 0
         return _run(configuration)
     except NuketownError as exc:
         sys.stderr.write(f"nuketown-daemon: {exc}\n")
         return exc.exit_code
+    except KeyboardInterrupt:  # before the event loop sees to signals
+        return _INTERRUPTED
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:  # who reads has read enough (python.org, "Note on SIGPIPE")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(configuration: Configuration) -> int:
+    if configuration.api_key_file is not None:  # sessions want it; told now, not at the first task
+        read_secret(configuration.api_key_file, key=configuration.api_key_setting)
     log_output.configure(configuration.daemon.log_level, identifier="nuketown-daemon")
     with _without_pygments():
         from nuketown_daemon.app import run  # noqa: PLC0415  (after logging is set up)

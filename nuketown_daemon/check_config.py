@@ -101,7 +101,9 @@ def _github_lines(configuration: Configuration, secret: _Secret) -> list[str]:
 def _key_line(configuration: Configuration, secret: _Secret) -> str:
     if configuration.api_key_file is None:
         return "api key: none; the harness's own login is used"
-    return f"api key: from {secret(lambda: configuration.api_key_file, 'api_key_file')}"
+    return (
+        f"api key: from {secret(lambda: configuration.api_key_file, configuration.api_key_setting)}"
+    )
 
 
 def _limit(amount: float | None) -> str:

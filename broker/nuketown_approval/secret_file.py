@@ -42,7 +42,7 @@ def read_secret(path: Path, *, key: str) -> str:
             )
         data = file.read(_LIMIT)
     try:
-        secret = data.decode().rstrip("\r\n")
+        secret = data.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as exc:
         raise ApprovalConfigError(
             f"{key}: {path} is not text in UTF-8: write the secret as text."

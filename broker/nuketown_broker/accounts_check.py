@@ -6,25 +6,10 @@ An agent can read its own daemon's password, so it can be its JID: none of an ag
 from __future__ import annotations
 
 import ipaddress
-import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nuketown_broker.configuration import Configuration
-
-
-def bare_jid(value: str) -> str:
-    """Check and normalise a bare JID (RFC 7622: case and compatibility forms are one account).
-
-    :raises ValueError: it is none
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
-    local, at, domain = folded.partition("@")
-    domain = domain.removesuffix(".")
-    plain = all(c.isprintable() and not c.isspace() for c in folded)
-    if not (local and at and domain and plain) or "/" in folded or "@" in domain:
-        raise ValueError("must be a bare JID such as josh@example.org, without a resource")
-    return f"{local}@{domain}"
 
 
 def check_transport(configuration: Configuration) -> None:

@@ -21,8 +21,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.jid import bare_jid
 from nuketown_approval.request import Kind, Name
-from nuketown_broker.accounts_check import bare_jid, check_accounts, check_transport
+from nuketown_broker.accounts_check import check_accounts, check_transport
 from nuketown_broker.policy.patterns import Pattern, parse_pattern
 
 SYSTEM_FILE = Path("/etc/nuketown/broker.toml")

@@ -76,7 +76,7 @@ def _api_key(configuration: Configuration) -> Iterator[Finding]:
         yield ok("api_key", "no key file is set: Claude Code's own login is used")
         return
     try:
-        read_secret(path, key="api_key_file")
+        read_secret(path, key=configuration.api_key_setting)
         yield ok("api_key", f"{path} is readable by this user alone")
     except ConfigError as exc:
         yield _from_sentence("api_key", exc)

@@ -16,9 +16,9 @@ import pytest
 import tomli_w
 
 from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.jid import bare_jid
 from nuketown_approval.request import Kind
 from nuketown_broker.__main__ import main
-from nuketown_broker.accounts_check import bare_jid
 from nuketown_broker.check_config import describe
 from nuketown_broker.configuration import Configuration, default_file, load
 from nuketown_broker.configuration_watch import watch

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from nuketown_daemon.configuration import load
+from nuketown_daemon.configuration import configuration_directory, load, state_directory
 from nuketown_daemon.errors import ConfigError
 from nuketown_daemon.secret_file import read_secret
 from nuketown_daemon.task import Mode
@@ -73,12 +74,32 @@ def test_defaults_need_only_a_name(directory: Path) -> None:
         ("daemon.toml", "headless_timeout = -1\n", "headless_timeout", "greater than 0"),
         ("daemon.toml", "[budget]\nper_day = 3\n", "budget.per_day", "no such key"),
         ("daemon.toml", "cli_path = 'claude'\n", "cli_path", "absolute path"),
-        ("identity.toml", 'name = "Ada Lovelace"\n', "name", "pattern"),
+        ("identity.toml", 'name = "Ada Lovelace"\n', "name", "Unix account"),
+        ("identity.toml", 'name = "ada"\nuid = true\n', "uid", "a number"),
+        ("identity.toml", 'name = "ada"\nuid = -5\n', "uid", "greater than"),
+        ("identity.toml", 'name = "ada"\nhome = "~no-such-user/x"\n', "home", "no such home"),
+        ("identity.toml", 'name = "ada"\nhome = "/a\\u0000b"\n', "home", "control characters"),
+        ("identity.toml", 'name = "ada"\nrole = "a\\nb"\n', "role", "one line"),
+        ("identity.toml", 'name = "ada"\ndescription = "x"\n', "description", "a table"),
+        ("daemon.toml", "headless_timeout = true\n", "headless_timeout", "a number"),
+        ("daemon.toml", "headless_timeout = inf\n", "headless_timeout", "finite"),
+        ("daemon.toml", 'headless_model = ""\n', "headless_model", "empty"),
+        ("daemon.toml", 'human_user = ""\n', "human_user", "empty"),
+        ("daemon.toml", '[session]\ncommand = "claude"\n', "session.command", "must be a list"),
+        ("daemon.toml", '[session]\ncommand = [""]\n', "session.command", "a program"),
         ("identity.toml", 'name = "ada"\nmodel = "toaster"\n', "model", "'workstation'"),
         ("identity.toml", "role = 'x'\n", "name", "required"),
         ("xmpp.toml", 'jid = "ada"\n', "jid", "bare JID"),
         ("xmpp.toml", 'jid = "ada@x.org/phone"\n', "jid", "bare JID"),
+        ("xmpp.toml", 'jid = "ada@x.org:5222"\n', "jid", "without a resource or a port"),
+        ("xmpp.toml", 'jid = "ada@x.org"\nowners = ["<j@x.org>"]\n', "owners.0", "bare JID"),
+        ("xmpp.toml", 'jid = "ada@x.org"\nowners = "j@x.org"\n', "owners", "must be a list"),
         ("xmpp.toml", 'jid = "ada@x.org"\nowners = ["ADA@x.org"]\n', "", "own account"),
+        ("xmpp.toml", 'jid = "ada@x.org"\napproval_jid = "Ada@x.org"\n', "approval_jid", "own"),
+        ("xmpp.toml", 'jid = "ada@x.org"\nport = true\n', "port", "a number"),
+        ("xmpp.toml", 'jid = "ada@x.org"\nhost = ""\n', "host", "alone"),
+        ("xmpp.toml", 'jid = "ada@x.org"\nhost = "x.org:5222"\n', "host", "port has a key"),
+        ("xmpp.toml", 'jid = "ada@x.org"\nhost = "https://x.org"\n', "host", "alone"),
         ("xmpp.toml", 'jid = "ada@x.org"\ntls = "off-loopback-only"\n', "", "in the clear"),
         (
             "xmpp.toml",
@@ -89,6 +110,10 @@ def test_defaults_need_only_a_name(directory: Path) -> None:
         ("repos.toml", '["../x"]\nurl = "git@x:y"\n', "../x", "project name"),
         ("repos.toml", '[x]\nurl = "ext::sh -c x"\n', "x.url", "remote"),
         ("repos.toml", '[x]\nurl = "--upload-pack=x"\n', "x.url", "remote"),
+        ("repos.toml", '[x]\nurl = "../hello"\n', "x.url", "an absolute path"),
+        ("repos.toml", '[x]\nurl = "~/hello"\n', "x.url", "an absolute path"),
+        ("repos.toml", '[x]\nurl = "https://ada:tok@x.org/y"\n', "x.url", "holds a password"),
+        ("repos.toml", '[x]\nurl = "git@x:y"\n[x]\nurl = "git@x:z"\n', "", "twice"),
         ("daemon.toml", "mode = \n", "", "not valid TOML"),
     ],
 )
@@ -112,13 +137,98 @@ def test_the_environment_wins_and_is_named_in_its_errors(
     assert "environment variable NUKETOWN_DAEMON__HEADLESS_TIMEOUT" in _complaint(directory)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("NUKETOWN_XMPP__OWNERS", "j@x.org", "NUKETOWN_XMPP__OWNERS: owners: must be a list"),
+        ("NUKETOWN_XMPP__OWNERS", '["j"]', "NUKETOWN_XMPP__OWNERS: owners.0: must be a bare JID"),
+        ("NUKETOWN_DAEMON", "yes", "NUKETOWN_DAEMON: must be a table, not 'yes'"),
+        ("NUKETOWN_DAEMON", '{"mode": "loud"}', "NUKETOWN_DAEMON: mode: must be 'interactive'"),
+        ("NUKETOWN_DAEMON__MOOD", "x", "NUKETOWN_DAEMON__MOOD: mood: there is no such key"),
+        ("NUKETOWN_DAEMON_MODE", "headless", "write NUKETOWN_DAEMON__MODE, with two underscores"),
+        ("NUKETOWN_DEAMON__MODE", "headless", "there is no deamon.toml"),
+        ("ANTHROPIC_API_KEY_FILE", "key", "ANTHROPIC_API_KEY_FILE: must be an absolute path"),
+        ("ANTHROPIC_API_KEY_FILE", "~no-such-user/key", "there is no such home"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    (directory / "xmpp.toml").write_text('jid = "ada@x.org"\n')
+    monkeypatch.setenv(variable, value)
+    assert f"environment variable {variable}" in _complaint(directory)
+    assert said in _complaint(directory)
+
+
+def test_a_variable_is_not_blamed_for_its_file(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory / "daemon.toml").write_text("[budget]\nper_day_usd = -1\n")
+    monkeypatch.setenv("NUKETOWN_DAEMON", '{"mode": "headless"}')
+    assert "daemon.toml: budget.per_day_usd" in _complaint(directory)
+
+
+def test_variables_of_others_are_left_alone(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes sets some for every service; the portal's and the broker's have the prefix too."""
+    (directory / "xmpp.toml").write_text('jid = "ada@x.org"\n')
+    for variable, value in (
+        ("NUKETOWN_XMPP_PORT", "tcp://10.0.0.7:5222"),
+        ("NUKETOWN_XMPP_PORT_5222_TCP_PORT", "5222"),
+        ("NUKETOWN_XMPP_SERVICE_HOST", "10.0.0.7"),
+        ("NUKETOWN_BROKER_SOCKET", "/run/x"),
+        ("NUKETOWN_HAS_DAEMON", "yes"),
+    ):
+        monkeypatch.setenv(variable, value)
+    assert load(directory).xmpp is not None
+
+
+def test_a_relative_base_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG Base Directory Specification: "consider the path invalid and ignore it"."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    for place, variable in (
+        (configuration_directory, "XDG_CONFIG_HOME"),
+        (state_directory, "XDG_STATE_HOME"),
+    ):
+        monkeypatch.setenv(variable, "somewhere")
+        assert place().is_relative_to("/home/ada/.")
+        monkeypatch.setenv(variable, "/x")
+        assert place() == Path("/x/nuketown")
+
+
+def test_a_mark_at_the_beginning_is_no_part_of_it(directory: Path, tmp_path: Path) -> None:
+    (directory / "daemon.toml").write_bytes(b"\xef\xbb\xbfheadless_timeout = 5\r\n")
+    assert load(directory).daemon.headless_timeout == 5
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfhunter2\r\n")
+    (tmp_path / "secret").chmod(0o600)
+    assert read_secret(tmp_path / "secret", key="password_file") == "hunter2"
+
+
+def test_a_file_in_another_encoding_names_the_line(directory: Path) -> None:
+    (directory / "daemon.toml").write_bytes(b'mode = "headless"\n# caf\xe9\n')
+    assert "daemon.toml: line 2 is not text in UTF-8" in _complaint(directory)
+
+
+def test_a_link_to_nothing_is_not_a_missing_file(directory: Path) -> None:
+    """Else an agent whose xmpp.toml was collected as garbage would quietly have no account."""
+    (directory / "xmpp.toml").symlink_to("nowhere")
+    assert "xmpp.toml: can't be read" in _complaint(directory)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_is_named(directory: Path, make: Callable[[Path], None]) -> None:
+    make(directory / "daemon.toml")
+    assert "daemon.toml: " in _complaint(directory)
+    assert "permissions" not in _complaint(directory)
+
+
+def test_a_file_in_place_of_the_directory(directory: Path) -> None:
+    assert "name the directory" in _complaint(directory / "identity.toml")
+
+
 def test_a_missing_identity_says_what_to_write(tmp_path: Path) -> None:
     assert 'name = "ada"' in _complaint(tmp_path)
-
-
-def test_an_unreadable_directory_is_no_traceback(directory: Path) -> None:
-    (directory / "daemon.toml").mkdir()
-    assert "daemon.toml" in _complaint(directory)
 
 
 @pytest.mark.attack
@@ -193,3 +303,16 @@ def test_a_bad_configuration_exits_with_78_and_a_sentence(directory: Path) -> No
     assert ran.stdout == ""
     assert len(ran.stderr.splitlines()) == 1
     assert "daemon.toml: mood" in ran.stderr
+
+
+def test_a_key_that_others_can_read_is_found_at_the_start(directory: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-ant-not-a-key\n")
+    key.chmod(0o644)
+    (directory / "daemon.toml").write_text(f'api_key_file = "{key}"\n')
+    ran = _daemon(directory)
+    assert ran.returncode == 78
+    assert ran.stderr.startswith(
+        f"nuketown-daemon: daemon.toml: api_key_file: the secret file {key}"
+    )
+    assert len(ran.stderr.splitlines()) == 1
