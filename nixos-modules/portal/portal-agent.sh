@@ -2,7 +2,7 @@
 # portal-<agent>: a tmux window with your shell on the left and the agent on the right.
 #
 # Run by the human. The module sets NUKETOWN_AGENT, NUKETOWN_PROJECT_DIRS and NUKETOWN_REPOSITORIES
-# (lists), NUKETOWN_AGENT_SHARE (percent of the window), NUKETOWN_DAEMON (yes or no), and the two
+# (lists), NUKETOWN_AGENT_SHARE (percent of the window), NUKETOWN_HAS_DAEMON (yes or no), and the two
 # programs NUKETOWN_PORTAL_PANE and NUKETOWN_PORTAL_ATTACH.
 set -euo pipefail
 
@@ -207,7 +207,7 @@ fi
 open=$(find_open)
 asking=
 [[ ! $text && ${sessions[$(session_of "$project")]-} ]] || asking=yes
-if [[ $NUKETOWN_DAEMON == no ]]; then
+if [[ $NUKETOWN_HAS_DAEMON == no ]]; then
     [[ ! $text ]] || fail "$agent has no daemon to give that to: set nuketown.agents.$agent.daemon.enable, or type it there." 2
     asking=
 fi

@@ -4,7 +4,7 @@
 #   portal-attach list            its clones and its open sessions, one a line, then "end"
 #   portal-attach join PROJECT    the session of a project, in this terminal
 #
-# The module sets NUKETOWN_AGENT, NUKETOWN_DAEMON (yes or no), NUKETOWN_PROJECTS (where its clones are;
+# The module sets NUKETOWN_AGENT, NUKETOWN_HAS_DAEMON (yes or no), NUKETOWN_PROJECTS (where its clones are;
 # empty: ~/projects) and NUKETOWN_HARNESS (a list: what runs in a new session where there is no daemon
 # to start one).
 set -euo pipefail
@@ -41,7 +41,7 @@ list() {
 
 join() {
     local project=$1 session=${1//./_} tries=$((wait_s * 5)) word words=()
-    if [[ $NUKETOWN_DAEMON == no ]]; then
+    if [[ $NUKETOWN_HAS_DAEMON == no ]]; then
         [[ -d $projects/$project ]] ||
             fail "there is no clone $projects/$project: make it first."
         # A login shell, for the profile that has the harness in its PATH.

@@ -39,8 +39,9 @@ in rec {
       ];
       runtimeEnv = {
         NUKETOWN_AGENT = agent.name;
-        NUKETOWN_DAEMON = yesOrNo agent.daemon.enable;
         NUKETOWN_HARNESS = harness agent.portal.command;
+        # Not NUKETOWN_DAEMON: what runs below it would take that for daemon.toml's place.
+        NUKETOWN_HAS_DAEMON = yesOrNo agent.daemon.enable;
         NUKETOWN_PROJECTS = agent.daemon.settings.projects_dir or "";
       };
       text = builtins.readFile ./portal-attach.sh;
@@ -79,7 +80,7 @@ in rec {
       runtimeEnv = {
         NUKETOWN_AGENT = agent.name;
         NUKETOWN_AGENT_SHARE = share agent.portal.layout;
-        NUKETOWN_DAEMON = yesOrNo agent.daemon.enable;
+        NUKETOWN_HAS_DAEMON = yesOrNo agent.daemon.enable;
         NUKETOWN_PORTAL_ATTACH = lib.getExe (attach {inherit agent;});
         NUKETOWN_PORTAL_PANE = lib.getExe (pane {inherit agent;});
         NUKETOWN_PROJECT_DIRS = projectDirs;

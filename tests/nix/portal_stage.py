@@ -134,7 +134,7 @@ class Stage:
         """What nixos-modules/portal/programs.nix does, without Nix."""
         attach = self.built(
             "portal-attach", "portal-attach-ada",
-            {"NUKETOWN_AGENT": "ada", "NUKETOWN_DAEMON": "yes", "NUKETOWN_HARNESS": ["claude"],
+            {"NUKETOWN_AGENT": "ada", "NUKETOWN_HAS_DAEMON": "yes", "NUKETOWN_HARNESS": ["claude"],
              "NUKETOWN_PROJECTS": ""},
         )  # fmt: skip
         common = {"NUKETOWN_AGENT": "ada", "NUKETOWN_PORTAL_ATTACH": str(attach)}
@@ -142,7 +142,7 @@ class Stage:
         self.built(
             "portal-agent", "portal-ada",
             common | {
-                "NUKETOWN_AGENT_SHARE": "60", "NUKETOWN_DAEMON": "yes",
+                "NUKETOWN_AGENT_SHARE": "60", "NUKETOWN_HAS_DAEMON": "yes",
                 "NUKETOWN_PORTAL_PANE": str(pane), "NUKETOWN_PROJECT_DIRS": ["~/dev"],
                 "NUKETOWN_REPOSITORIES": ["declared"],
             },

@@ -203,13 +203,13 @@ def test_help_and_unknown_options(stage: Stage) -> None:
 def test_without_a_daemon_the_harness_is_started(stage: Stage) -> None:
     attach = stage.built(
         "portal-attach", "portal-attach-ada",
-        {"NUKETOWN_AGENT": "ada", "NUKETOWN_DAEMON": "no",
+        {"NUKETOWN_AGENT": "ada", "NUKETOWN_HAS_DAEMON": "no",
          "NUKETOWN_HARNESS": ["sh", "-c", 'echo "$1" in "$PWD"; exec cat', "sh", "a  b;"],
          "NUKETOWN_PROJECTS": str(stage.clones)},
     )  # fmt: skip
     stage.built(
         "portal-agent", "portal-ada",
-        {"NUKETOWN_AGENT": "ada", "NUKETOWN_PORTAL_ATTACH": str(attach), "NUKETOWN_DAEMON": "no",
+        {"NUKETOWN_AGENT": "ada", "NUKETOWN_PORTAL_ATTACH": str(attach), "NUKETOWN_HAS_DAEMON": "no",
          "NUKETOWN_AGENT_SHARE": "60", "NUKETOWN_PORTAL_PANE": f"{stage.bin}/portal-pane-ada",
          "NUKETOWN_PROJECT_DIRS": ["~/dev"], "NUKETOWN_REPOSITORIES": []},
     )  # fmt: skip

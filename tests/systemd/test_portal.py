@@ -31,7 +31,7 @@ class PortalTown:
         self._start_daemon()
 
     def _install(self) -> None:
-        values = {"NUKETOWN_AGENT": "ada", "NUKETOWN_DAEMON": "yes"}
+        values = {"NUKETOWN_AGENT": "ada", "NUKETOWN_HAS_DAEMON": "yes"}
         place = "/usr/local/bin"
         attach = {"NUKETOWN_PORTAL_ATTACH": f"{place}/portal-attach-ada"}
         pane = {"NUKETOWN_PORTAL_PANE": f"{place}/portal-pane-ada"}
