@@ -15,7 +15,7 @@ declare -A needs=(
 container="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=-"
 groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=- mkfs.btrfs=btrfs-progs=- node=nodejs=-"
 # Programs of this machine that stand in for packages of Nix, where the tests find Nix.
-stand_ins="visudo=sudo=- shellcheck=shellcheck=- fzf=fzf=-"
+stand_ins="visudo=sudo=- shellcheck=shellcheck=- fzf=fzf=- msgfmt=gettext=-"
 
 # Installs what the command given needs and this machine lacks.
 want_programs() {
