@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nuketown_daemon.workspace.question import choose
 
 _REMOTE_TIMEOUT_S = 120.0
 _SHOWN_FILES = 3
+_LOCK_WAIT_S, _LOCK_POLL_S = 0.5, 0.05
 
 # What git leaves in its directory while an operation is unfinished (git-status(1), wt-status.c).
 _UNFINISHED = {
@@ -22,6 +24,14 @@ _UNFINISHED = {
     "REVERT_HEAD": "revert",
     "BISECT_LOG": "bisect",
 }
+
+
+class _Target:
+    """Arguments for ``git switch``, and the reference that a new branch follows."""
+
+    def __init__(self, *arguments: str, upstream: str | None = None) -> None:
+        self.arguments = arguments
+        self.upstream = upstream
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,11 @@ class BranchSwitch:
         await self._keep_changes(await self._changed(untracked=False), untracked=False)
         await self._keep_detached_commits()
         target = await self._target()
+        await self._switch_keeping_untracked(target)
+        if target.upstream is not None:
+            await self._follow(target.upstream)
+
+    async def _switch_keeping_untracked(self, target: _Target) -> None:
         try:
             await self._switch(target)
         except WorkspaceError as exc:
@@ -63,9 +78,24 @@ class BranchSwitch:
             await self._keep_changes(files, untracked=True)
             await self._switch(target)
 
-    async def _switch(self, target: tuple[str, ...]) -> None:
+    async def _switch(self, target: _Target) -> None:
         # Ignored files, which git overwrites by default, are work too (a .env).
-        await Git(self.path).act("switch", "--quiet", "--no-overwrite-ignore", *target)
+        await Git(self.path).act("switch", "--quiet", "--no-overwrite-ignore", *target.arguments)
+
+    async def _follow(self, tracking: str) -> None:
+        """Make the remote's branch the upstream of the new one.
+
+        Not by ``git switch --track``: in a clone of a single branch (``--depth``) that fails when
+        the files are switched already, and HEAD is not.
+        """
+        git, key = Git(self.path), f"branch.{self.branch}"
+        done = await git.act(
+            "branch", "--quiet", f"--set-upstream-to={tracking}", self.branch, accept=(0, 1, 128)
+        )
+        if done.code != 0:
+            assert self.remote is not None
+            await git.act("config", f"{key}.remote", self.remote)
+            await git.act("config", f"{key}.merge", f"refs/heads/{self.branch}")
 
     async def _refuse_unfinished(self) -> None:
         output = await Git(self.path).look("rev-parse", "--absolute-git-dir")
@@ -76,6 +106,19 @@ class BranchSwitch:
                     f"{self.path} is in the middle of a {operation}, so I did not switch to "
                     f"{self.branch}: finish or abort it, or ask again without a branch."
                 )
+        await self._wait_for_lock(directory / "index.lock")
+
+    async def _wait_for_lock(self, lock: Path) -> None:
+        """Let a git that is at work finish: editors run one now and then."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LOCK_WAIT_S
+        while await asyncio.to_thread(lock.exists):
+            if loop.time() >= end:
+                raise WorkspaceError(
+                    f"{self.path}: another git is at work there, or was killed, so I did not "
+                    f"switch to {self.branch}: if none is, remove {lock}."
+                )
+            await asyncio.sleep(_LOCK_POLL_S)
 
     async def _changed(self, *, untracked: bool) -> list[str]:
         """Paths with uncommitted changes."""
@@ -120,7 +163,8 @@ class BranchSwitch:
     async def _stash(self, *, untracked: bool) -> None:
         message = f"nuketown: before switching to {self.branch}"
         options = ("--include-untracked",) if untracked else ()
-        await Git(self.path).act("stash", "push", "--quiet", *options, "--message", message)
+        # Not --quiet: git then keeps to itself why it refuses.
+        await Git(self.path).act("stash", "push", *options, "--message", message)
 
     async def _current(self) -> str:
         output = await Git(self.path).look("branch", "--show-current")
@@ -147,25 +191,24 @@ class BranchSwitch:
         await git.act("branch", "--no-track", name, "HEAD")
         await self.observer.progress(f"Kept the commits of the detached HEAD as branch {name}.")
 
-    async def _target(self) -> tuple[str, ...]:
-        """Arguments for ``git switch``."""
+    async def _target(self) -> _Target:
         local, tracking = f"refs/heads/{self.branch}", f"refs/remotes/{self.remote}/{self.branch}"
         existing = await self._existing(local, tracking)
         if local in existing:
-            return ("--no-guess", self.branch)
+            return _Target("--no-guess", self.branch)
         if self.remote is not None and not self.fresh and await self._fetch(known=bool(existing)):
             existing = await self._existing(tracking)
         if tracking in existing:
-            return ("--create", self.branch, "--track", tracking)
+            return _Target("--no-track", "--create", self.branch, tracking, upstream=tracking)
         start = await self._start()
         if start is None:
             await self.observer.progress(f"Starting branch {self.branch} in an empty repository.")
-            return ("--create", self.branch)
+            return _Target("--create", self.branch)
         shown = start.removeprefix("refs/heads/").removeprefix("refs/remotes/")
         await self.observer.progress(
             f"There is no branch {self.branch} yet: creating it from {shown}."
         )
-        return ("--no-track", "--create", self.branch, start)
+        return _Target("--no-track", "--create", self.branch, start)
 
     async def _existing(self, *references: str) -> list[str]:
         """Those of ``references`` that exist, in their order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -82,10 +83,7 @@ async def work_tree(path: Path) -> Workspace:
         accept=(0, 128),
     )  # fmt: skip
     if not output.lines:
-        raise WorkspaceError(
-            f"{path} is there and is no git clone ({output.complaint or 'git says nothing'}): "
-            "move it away, or make it one with git init."
-        )
+        raise WorkspaceError(_unreadable(path, output.complaint or "git says nothing"))
     if output.lines[:2] != ["true", str(path)]:
         raise WorkspaceError(
             f"{path} is not the top of a git work tree (a bare repository, or its configuration "
@@ -94,10 +92,24 @@ async def work_tree(path: Path) -> Workspace:
     if output.code == 0:
         head, reference = output.lines[2:4]
         return Workspace(path, _branch(reference), head)
-    unborn = await Git(path).look("symbolic-ref", "--quiet", "HEAD", accept=(0, 1))
+    unborn = await Git(path).look("symbolic-ref", "--quiet", "HEAD", accept=(0, 1, 128))
     if unborn.code != 0 or not unborn.stdout.startswith("refs/heads/"):
         raise WorkspaceError(f"{path}: git can't read HEAD ({output.complaint}): mend the clone.")
     return Workspace(path, _branch(unborn.stdout.strip()), None)
+
+
+def _unreadable(path: Path, complaint: str) -> str:
+    if "dubious ownership" in complaint:
+        return (
+            f"{path} belongs to another user, so git does not trust it: give it to this one, or "
+            f"run git config --global --add safe.directory {path} as this one."
+        )
+    if os.path.lexists(path / ".git"):
+        return f"{path} can't be read by git ({complaint}): mend the clone, or move it away."
+    return (
+        f"{path} is there and is no git clone ({complaint}): move it away, or make it one with "
+        "git init."
+    )
 
 
 def _branch(reference: str) -> str | None:

@@ -71,7 +71,7 @@ _REDIRECTING = frozenset(
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+"
 )
-_CREDENTIALS = re.compile(r"(?P<scheme>https?|ftps?)://[^/@\s]+@|(?P<user>://[^/@:\s]+):[^/@\s]+@")
+_CREDENTIALS = re.compile(r"(?P<scheme>https?|ftps?)://[^/\s]+@|(?P<user>://[^/@:\s]+):[^/\s]+@")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,11 @@ def safe_line(text: str) -> str:
 
 def _checked(arguments: Sequence[str], output: GitOutput, accept: Collection[int]) -> GitOutput:
     if output.code not in accept:
-        reason = output.complaint or f"exit code {output.code}"
+        # Some of its commands complain on standard output ("README: needs merge").
+        said = output.complaint or safe_line("".join(output.lines[-1:]))
+        reason = said or f"exit code {output.code}"
+        if ".lock': File exists" in reason:
+            reason += " If no git is at work there, one was killed: remove that file."
         raise WorkspaceError(f"git {arguments[0]} failed: {reason}")
     return output
 

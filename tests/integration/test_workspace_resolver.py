@@ -292,6 +292,15 @@ async def test_repository_without_remote_gets_its_branch(town: Town) -> None:
     assert (await town.resolve(Person(), "second")).branch == "second"
 
 
+async def test_a_clone_of_one_branch_gets_another_one(town: Town) -> None:
+    git(town.tmp_path, "clone", "--quiet", "--depth=1", f"file://{town.remote}", str(town.clone))
+    town.repos["hello"]["url"] = f"file://{town.remote}"
+    assert (await town.resolve(Person(), "feature/x")).branch == "feature/x"
+    assert (town.clone / "on-feature-x").exists()
+    assert git(town.clone, "status", "--porcelain") == ""
+    assert git(town.clone, "config", "branch.feature/x.merge").strip() == "refs/heads/feature/x"
+
+
 # -- nothing is thrown away
 
 
@@ -367,6 +376,34 @@ async def test_unfinished_merge_is_left_alone(cloned: Town) -> None:
     assert (cloned.clone / ".git" / "MERGE_HEAD").exists()
 
 
+@pytest.mark.fault
+async def test_what_a_killed_git_left_locked_is_named(cloned: Town) -> None:
+    dirty(cloned.clone)
+    lock = cloned.clone / ".git" / "index.lock"
+    lock.touch()
+    person = Person("stash")
+    with pytest.raises(WorkspaceError, match=rf"if none is, remove {lock}\.$"):
+        await cloned.resolve(person, "feature/x")
+    assert not person.questions
+    lock.unlink()
+    reference = cloned.clone / ".git" / "refs" / "heads" / "feature" / "x.lock"
+    reference.parent.mkdir()
+    reference.touch()
+    with pytest.raises(WorkspaceError, match=r"x\.lock': File exists\. If no git is at work"):
+        await cloned.resolve(person, "feature/x")
+
+
+async def test_why_a_stash_is_refused_is_said(cloned: Town) -> None:
+    dirty(cloned.clone)
+    git(cloned.clone, "stash")
+    commit(cloned.clone, "README", "another\n")
+    with pytest.raises(AssertionError):  # a conflict
+        git(cloned.clone, "stash", "pop")
+    with pytest.raises(WorkspaceError, match="README: needs merge"):
+        await cloned.resolve(Person("stash"), "feature/x")
+    assert git(cloned.clone, "stash", "list").count("\n") == 1
+
+
 # -- what is not as configured, and what attacks
 
 
@@ -409,6 +446,23 @@ async def test_directory_that_is_no_clone_is_left_alone(town: Town) -> None:
     with pytest.raises(WorkspaceError, match="no git clone"):
         await town.resolve(Person())
     assert (town.clone / "thesis.txt").read_text() == "years\n"
+
+
+async def test_a_clone_that_git_can_not_read_is_not_made_anew(cloned: Town) -> None:
+    """A power cut leaves an empty file, say; git init would be no remedy."""
+    (cloned.clone / ".git" / "refs" / "heads" / "main").write_text("")
+    with pytest.raises(WorkspaceError, match=r"hello: git can't read HEAD .* mend the clone"):
+        await cloned.resolve(Person())
+    (cloned.clone / ".git" / "config").write_text("[core\n")
+    with pytest.raises(WorkspaceError, match=r"bad config line 1.* mend the clone, or move it"):
+        await cloned.resolve(Person())
+
+
+@pytest.mark.root
+async def test_a_clone_of_another_user_is_not_called_none(cloned: Town) -> None:
+    os.chown(cloned.clone, 65534, 65534)
+    with pytest.raises(WorkspaceError, match=r"belongs to another user.*safe\.directory"):
+        await cloned.resolve(Person())
 
 
 async def test_projects_directory_may_itself_be_a_link(town: Town) -> None:
