@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nuketown_approval.client import SOCKET, BrokerClient
 from nuketown_approval.errors import ApprovalConfigError, ApprovalError, ApprovalUnavailable
@@ -26,6 +27,7 @@ from nuketown_cli.options import JsonOption
 from nuketown_cli.output import Output
 
 T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
 approvals_app = typer.Typer(
     help="What waits for a human's answer.",
     invoke_without_command=True,
@@ -41,14 +43,16 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As nuketown appro
 
 
 def client_of(socket: Path | None) -> BrokerClient:
-    """A client of the broker: at ``socket``, else where broker.toml says, else the usual place."""
+    """A client of the broker: at ``socket``, else where ``NUKETOWN_BROKER_SOCKET`` or broker.toml
+    says, else the usual place.
+    """
     if socket is None:
-        from nuketown_broker.configuration import default_file, load  # noqa: PLC0415
+        from nuketown_broker.configuration import load  # noqa: PLC0415
 
-        socket = SOCKET
-        if default_file().exists():
-            with contextlib.suppress(ApprovalConfigError):  # its own doctor's check says why
-                socket = load().socket
+        try:
+            socket = load().socket
+        except ApprovalConfigError:  # there is none, or the doctor says why it is of no use
+            socket = Path(os.environ.get("NUKETOWN_BROKER_SOCKET") or SOCKET)
     return BrokerClient(socket.absolute())
 
 
@@ -139,7 +143,7 @@ def grants(*, socket: SocketOption = None, json: JsonOption = False) -> None:
     """List the grants in force."""
     output = Output(as_json=json)
     reply = run(client_of(socket).call(ListGrants()))
-    found = [GrantInForce.model_validate(grant) for grant in reply.get("grants", [])]
+    found = _checked(GrantInForce, reply.get("grants"))
     for grant in found:
         if json:
             output.json(grant.model_dump(mode="json"))
@@ -223,7 +227,17 @@ def show_request(output: Output, request: PendingRequestShown) -> None:
 
 async def _pending(client: BrokerClient) -> list[PendingRequestShown]:
     reply = await client.call(ListPending())
-    return [PendingRequestShown.model_validate(shown) for shown in reply.get("pending", [])]
+    return _checked(PendingRequestShown, reply.get("pending"))
+
+
+def _checked(model: type[Model], found: object) -> list[Model]:
+    try:
+        return TypeAdapter(list[model]).validate_python(found)  # type: ignore[valid-type]
+    except ValidationError as exc:
+        raise CommandError(
+            "the broker answers in a form this nuketown does not understand: run the same "
+            "version on both sides."
+        ) from exc
 
 
 async def _follow(client: BrokerClient, output: Output) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from nuketown_cli.client import REQUEST_LIMIT
 from nuketown_cli.errors import UsageError
 from nuketown_cli.follow import Follower
 from nuketown_cli.options import AgentOption, JsonOption, complete_projects, directories_of
@@ -115,10 +116,25 @@ def _operation(
 ) -> dict[str, object]:
     if words[0] == "--":  # nothing came before it: there it only ended the options
         words = words[1:]
-    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    text = _standard_input() if words == ["-"] else " ".join(words)
     if not text.strip():
         raise UsageError("there is no text: say what is to be done.")
     operation: dict[str, object] = {"op": "task"}
     operation |= {"text": text} if project is None else {"project": project, "prompt": text}
-    options = {"branch": branch, "mode": mode and mode.value, "notify": notify}
-    return operation | {key: value for key, value in options.items() if value is not None}
+    operation |= {"branch": branch, "mode": mode and mode.value, "notify": notify}
+    return {key: _as_text(str(value)) for key, value in operation.items() if value is not None}
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read(REQUEST_LIMIT + 1)
+    if len(data) > REQUEST_LIMIT:
+        raise UsageError(
+            f"standard input is longer than {REQUEST_LIMIT} bytes: put it in a file of the "
+            "repository and name that."
+        )
+    return data.decode(errors="surrogateescape")
+
+
+def _as_text(value: str) -> str:
+    """What is not UTF-8 (a word of a diff in Latin-1) is shown as that, and does not end it all."""
+    return value.encode(errors="surrogateescape").decode(errors="replace")

@@ -162,4 +162,4 @@ def _why_not(target: AgentSocket, error: OSError) -> str:
             f"{target.label}: no daemon listens at {target.path}: start nuketown-daemon there "
             "(nuketown doctor tells more)."
         )
-    return f"{target.label}: {target.path} can't be connected to ({error.strerror})."
+    return f"{target.label}: {target.path} can't be connected to ({error.strerror or error})."

@@ -22,6 +22,7 @@ _QUIET_S = 15.0
 """After so many seconds without an event the daemon is asked: a slow watcher loses some."""
 _RECONNECT_S = 60.0
 _LISTED = 200
+_SPINNER_WIDTH = 2
 
 
 class Follower:
@@ -90,9 +91,9 @@ class Follower:
         if self._status is not None:
             from rich.text import Text  # noqa: PLC0415
 
-            self._status.update(
-                Text(f"{self._watcher.name}: {line}", no_wrap=True, overflow="ellipsis")
-            )
+            shown = Text(f"{self._watcher.name}: {line}")
+            shown.truncate(self._output.console.width - _SPINNER_WIDTH, overflow="ellipsis")
+            self._status.update(shown)
         else:
             self._output.line(f"{self._watcher.name}: {line}")
 

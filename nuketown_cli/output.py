@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.is_terminal = sys.stdout.isatty() and not as_json
+        # A dumb terminal (in an editor, for example) can't take a line back: it gets plain ones.
+        dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+        self.is_terminal = sys.stdout.isatty() and not as_json and not dumb
         self._console: Console | None = None
 
     @property

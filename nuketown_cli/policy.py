@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from nuketown_approval.client import SOCKET, BrokerClient
-from nuketown_approval.errors import ApprovalConfigError, ApprovalError
+from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.lines import Explain
 from nuketown_approval.request import word_of
-from nuketown_cli.errors import CommandError, UnreachableError, UsageError
+from nuketown_cli.approvals import client_of, run
+from nuketown_cli.errors import UsageError
 from nuketown_cli.options import JsonOption
 from nuketown_cli.output import Output
 from nuketown_cli.safe_text import safe_text
@@ -89,16 +88,8 @@ def _from_file(config: Path | None, agent: str, words: list[bytes]) -> dict[str,
 
 def _from_broker(agent: str, words: list[bytes]) -> dict[str, Any]:
     operation = Explain(agent=agent, argv=tuple(word_of(word) for word in words))
-    try:
-        told = asyncio.run(BrokerClient(_socket()).call(operation))
-    except ApprovalError as exc:
-        unreachable = "no broker" in str(exc)
-        raise (UnreachableError if unreachable else CommandError)(str(exc)) from exc
+    told = run(client_of(None).call(operation))
     return {key: value for key, value in told.items() if key != "ok"} | {"by": "the broker"}
-
-
-def _socket() -> Path:
-    return Path(os.environ.get("NUKETOWN_BROKER_SOCKET") or SOCKET)
 
 
 def _show(output: Output, told: dict[str, Any]) -> None:

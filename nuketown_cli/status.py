@@ -11,6 +11,10 @@ from nuketown_cli.reach import reach_agents
 from nuketown_cli.safe_text import safe_text
 from nuketown_daemon.control.contract import Status
 
+_STATE_WIDTH = 12
+"""Columns in which a state can still be read, in several lines."""
+_UNLIMITED = 10_000
+
 
 def status(context: typer.Context, *, agent: AgentOption = None, json: JsonOption = False) -> None:
     """Show what the agents are doing."""
@@ -25,9 +29,7 @@ def status(context: typer.Context, *, agent: AgentOption = None, json: JsonOptio
     if json:
         for name, row in rows:
             output.json(row.model_dump(mode="json") | {"agent": name})
-    elif output.is_terminal:
-        _show_table(output, rows)
-    else:
+    elif not (output.is_terminal and _show_table(output, rows)):
         for name, row in rows:
             model = f"{_model(row)}  " if row.model else ""
             output.line(f"{name}  {model}{_state(row)}  {_details(row)}")
@@ -53,13 +55,15 @@ def _details(row: Status) -> str:
     return f"({online}, {row.queued} queued, ${row.cost_today_usd:.2f} today)"
 
 
-def _show_table(output: Output, rows: list[tuple[str, Status]]) -> None:
+def _show_table(output: Output, rows: list[tuple[str, Status]]) -> bool:
+    """False: the terminal is too narrow for it."""
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("agent", "role", "model", "state", "queued", "today", "XMPP"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title != "state")
     colours = {"chat": "green", "dnd": "cyan", "away": "yellow"}
     for name, row in rows:
         table.add_row(
@@ -71,4 +75,10 @@ def _show_table(output: Output, rows: list[tuple[str, Status]]) -> None:
             Text(f"${row.cost_today_usd:.2f}"),
             Text("online" if row.connected else "offline" if row.jid else "none"),
         )
-    output.console.print(table)
+    console = output.console
+    unlimited = console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum
+    state = max(cell_len(_state(row)) for _, row in rows)
+    if unlimited - state + min(state, _STATE_WIDTH) > console.width:
+        return False
+    console.print(table)
+    return True

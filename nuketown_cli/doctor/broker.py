@@ -115,9 +115,12 @@ def _server_is_here(configuration: Configuration) -> bool:
     """Does the chat server have an address of this machine, as far as its name tells?"""
     assert configuration.jid is not None
     host = configuration.host or configuration.jid.partition("@")[2]
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True  # whether or not a resolver knows (RFC 6761 §6.3)
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     return any(_is_ours(family, address) for family, _, _, _, address in found)
 

@@ -14,7 +14,7 @@ from nuketown_cli.safe_text import safe_text
 from nuketown_daemon import __version__
 from nuketown_daemon.control.contract import Status
 
-_START = "systemctl --user start nuketown-daemon (as the agent's user), and look at its log"
+_RESTART = "systemctl --user restart nuketown-daemon (as the agent's user), and look at its log"
 
 
 def check_daemons(subject: Subject) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def check_daemons(subject: Subject) -> Iterator[Finding]:
             "daemon",
             f"no agent's socket was found in {subject.directories.agents}"
             + (f" or at {own}" if own else ", and XDG_RUNTIME_DIR is not set"),
-            _START,
+            _RESTART,
         )
     for target in targets:
         yield from _daemon(target)
@@ -64,7 +64,7 @@ def _daemon(target: AgentSocket) -> Iterator[Finding]:
     except RefusedError:
         yield ok("socket", f"{label}: its daemon runs and does not serve this user")
     except UnreachableError as exc:
-        yield bad("daemon", _one_line(exc), _START)
+        yield bad("daemon", _one_line(exc), _RESTART)
     except CommandError as exc:
         yield bad("daemon", _one_line(exc), "restart the daemon, and look at its log")
     else:

@@ -6,10 +6,12 @@ import os
 import pwd
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.control.location import SocketDirectories
+
+if TYPE_CHECKING:
+    from nuketown_daemon.configuration import Configuration
 
 Level = Literal["ok", "warn", "bad"]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.listening import check_directory
-from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.errors import ConfigError
+
+if TYPE_CHECKING:  # a client of the socket reads no configuration: a third of its start
+    from nuketown_daemon.configuration import Configuration
 
 AGENTS_DIRECTORY = Path("/run/nuketown/agents")
 SOCKET_NAME = "daemon.sock"

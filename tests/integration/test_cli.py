@@ -128,6 +128,70 @@ def test_ask_reads_standard_input(town, ada):
     assert json.loads(run.stdout)["task"]["request"]["prompt"] == prompt
 
 
+@pytest.mark.parametrize("words", [("-",), (b"caf\xe9",)])
+def test_text_that_is_not_utf8_is_passed_on_as_far_as_it_is(town, ada, words):
+    """A diff of a file in Latin-1, for example."""
+    run = subprocess.run(
+        [*town.argv("ask", "-p", "hello", "-W", "--json"), *words],
+        env=town.environment, input=b"caf\xe9", capture_output=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["task"]["request"]["prompt"] == "caf\N{REPLACEMENT CHARACTER}"
+
+
+def test_standard_input_without_end_is_not_kept(town, ada):
+    with Path("/dev/zero").open("rb") as endless:
+        run = subprocess.run(
+            town.argv("ask", "-p", "hello", "-"),
+            env=town.environment, stdin=endless, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert run.returncode == 2
+    assert "standard input is longer than" in one_sentence(run)
+
+
+@pytest.mark.parametrize(
+    ("closing", "words", "code"),
+    [
+        ("<&-", ("ask", "-p", "hello", "-"), 2),
+        (">&-", ("status",), 0),
+        (">/dev/full", ("status",), 1),
+    ],
+)
+def test_streams_that_are_closed_or_full(town, ada, closing, words, code):
+    run = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closing}', "sh", *town.argv(*words)],
+        env=town.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == code, run.stderr
+    assert not code or one_sentence(run)
+
+
+def test_an_encoding_that_lacks_the_characters(town, ada):
+    town.environment["PYTHONIOENCODING"] = "ascii"
+    run = town.run("ask", "-p", "hello", "-W", "naïve ☃")
+    assert (run.returncode, run.stdout) == (0, "ada  1  queued  hello: na\\xefve \\u2603\n")
+
+
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from nuketown_cli.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_is_still_loading(town):
+    run = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_LOADING],
+        env=town.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
+
+
 def test_words_that_look_like_options_are_a_prompt(town, ada):
     run = town.run("ask", "-p", "hello", "-W", "--json", "--", "--force", "-rf")
     assert json.loads(run.stdout)["task"]["request"]["prompt"] == "--force -rf"
@@ -345,6 +409,26 @@ def test_on_a_terminal_progress_is_live_and_text_is_no_markup(town, ada):
     assert code == 0
     assert "Ready" in shown
     assert "agent" in shown
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_dumb_terminal_gets_plain_lines(town, ada):
+    """One in an editor, for example: it can't take a line back, and shall see progress, too."""
+    town.environment["TERM"] = "dumb"
+    code, shown = on_a_terminal(town, "ask", "-p", "hello", "fix")
+    assert code == 0
+    assert "ada: reading the repository\r\n" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_narrow_terminal_cuts_no_name(town, ada):
+    town.environment["COLUMNS"] = "24"
+    code, shown = on_a_terminal(town, "status")
+    assert code == 0
+    assert shown == "ada  workstation  Ready  (online, 0 queued, $0.00 today)\r\n"
+    _, shown = on_a_terminal(town, "ask", "-p", "hello", "fix")
+    assert "ada: reading the repo…" in shown
 
 
 LISTENER = """

@@ -343,7 +343,7 @@ def test_doctor_says_that_phones_may_stay_silent(desk: Desk):
 
 
 @root
-@pytest.mark.parametrize(("host", "here"), [("localhost", True), ("192.0.2.7", False)])
+@pytest.mark.parametrize(("host", "here"), [("chat.localhost", True), ("192.0.2.7", False)])
 def test_doctor_sees_that_the_chat_server_is_here(desk: Desk, host: str, here: bool):  # noqa: FBT001
     secret = desk.directory / "password"
     secret.write_text("secret")

@@ -154,6 +154,26 @@ def test_what_is_wrong_is_named(well, harm, check, said):
     assert found[check]["remedy"]
 
 
+def test_what_may_not_be_looked_at_ends_no_other_check(well):
+    """A name too long is like a directory without permission, for root as well."""
+    well.write("daemon", f'projects_dir = "/{"x" * 300}"\n')
+    code, found = well.findings()
+    assert code == 1
+    assert "can't be looked at" in found["programs"]["text"]
+    assert "systemd" in found or "unit" in found
+
+
+def test_a_directory_that_can_not_be_read_is_not_taken_for_none(patient):
+    for path in patient.configuration.iterdir():
+        path.unlink()
+    patient.configuration.rmdir()
+    patient.configuration.symlink_to(patient.configuration)
+    code, found = patient.findings()
+    assert code == 1
+    assert found["configuration"]["level"] == "bad"
+    assert "Too many levels of symbolic links" in found["configuration"]["text"]
+
+
 def test_no_secret_is_shown(well):
     readable_password(well)
     run = well.run("doctor")
