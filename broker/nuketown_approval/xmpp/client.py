@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,11 +14,14 @@ from typing import Any
 
 import structlog
 from slixmpp import ClientXMPP
+from slixmpp.exceptions import IqError, IqTimeout
 
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.xmpp.timing import LinkTiming
 
 _DIRECT_TLS_PORTS = (443, 5223)
+_BIND_ORDER = 10000
+"""slixmpp's, among the features of a stream."""
 _log = structlog.get_logger(__name__)
 
 
@@ -82,9 +86,16 @@ class AccountClient(ClientXMPP):
         """A session is up; stanzas are sent only then (slixmpp would keep them for later)."""
         self.session = 0
         """Counts sessions; a resumed one is the same."""
+        self.violations = 0
+        """Streams that the server ended because it did not like what we sent."""
+        self._address_s = timing.address_s
+        self._resolver: Any = None
         self._choose_transport(settings)
         for plugin in plugins:
             self.register_plugin(plugin)
+        self.unregister_feature("bind", _BIND_ORDER)
+        self.register_feature("bind", self._bind, restart=True, order=_BIND_ORDER)
+        self.add_event_handler("session_bind", self._count_anew)
         # Subscriptions are our decision.
         self.auto_authorize = None
         self.auto_subscribe = False
@@ -117,6 +128,70 @@ class AccountClient(ClientXMPP):
             sender.cancel()
             with suppress(asyncio.CancelledError):
                 await sender
+
+    def configure_dns(
+        self, resolver: Any, domain: str | None = None, port: int | None = None
+    ) -> None:
+        """Keep what slixmpp made for this try."""
+        super().configure_dns(resolver, domain, port)
+        self._resolver = resolver
+
+    async def get_dns_records(
+        self, domain: str, port: int | None = None
+    ) -> list[tuple[str, str, str, int]]:
+        """Where the services of ``domain`` are; leaves no question open, whose answer would come
+        after the end of the event loop.
+        """
+        try:
+            return await super().get_dns_records(domain, port)
+        finally:
+            if self._resolver is not None:
+                await self._resolver.close()
+                self._resolver = None
+
+    async def _attempt_connection(
+        self,
+        host: str,
+        port: int,
+        tls: bool,  # noqa: FBT001  (slixmpp's signature)
+        server_hostname: str | None,
+    ) -> bool:
+        """Try each address of ``host``: one that never answers must not keep us from the next."""
+        try:
+            found = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as exc:
+            self.event("connection_failed", f"{host}: {exc}")
+            return False
+        for *_, (address, *_) in found:
+            try:
+                async with asyncio.timeout(self._address_s):
+                    if await super()._attempt_connection(str(address), port, tls, server_hostname):
+                        return True
+            except TimeoutError:
+                self.event("connection_failed", f"{address} port {port} does not answer")
+        return False
+
+    def _handle_stream_error(self, error: Any) -> None:
+        # slixmpp would follow a <see-other-host/> that anybody can write before TLS, and expect
+        # the certificate of that host instead of ours (RFC 6120 §4.9.3.19).
+        self.event("stream_error", error)
+
+    async def _bind(self, features: Any) -> bool:
+        """Ask for our resource (RFC 6120 §7); a refusal is the event ``bind_refused``."""
+        feature: Any = self.plugin["feature_bind"]
+        try:
+            await feature._handle_bind_resource(features)  # noqa: SLF001
+        except (IqError, IqTimeout) as exc:
+            self.event("bind_refused", exc)
+            return True
+        return False
+
+    def _count_anew(self, _: Any) -> None:
+        # slixmpp does so only where the old session could have been resumed: with the count of
+        # another session, the first acknowledgement would be taken for one of everything.
+        management = self.plugin.get("xep_0198", None)
+        if management is not None:
+            management.seq = management.last_ack = 0
 
     def _choose_transport(self, settings: AccountSettings) -> None:
         # Without an address of ours, DNS says which services there are (XEP-0368, RFC 6120 §3.2).

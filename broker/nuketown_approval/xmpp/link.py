@@ -50,6 +50,7 @@ class Link:
             "disconnected": self._on_down,
             "failed_auth": self._on_failed_auth,
             "no_auth": self._on_no_auth,
+            "bind_refused": self._on_bind_refused,
             "ssl_invalid_chain": self._on_untrusted,
             "connection_failed": self._on_connection_failed,
             "stream_error": self._on_stream_error,
@@ -139,7 +140,8 @@ class Link:
             return
         client.online.set()
         client.session += not resumed
-        self.problem = None
+        # What was refused on the way (another mechanism, another address) says nothing any more.
+        self._refusal = self.problem = None
         _log.info("xmpp_online", jid=client.boundjid.full, resumed=resumed)
         self._changed.set()
         self._up(resumed=resumed)
@@ -166,11 +168,24 @@ class Link:
             "it has to offer TLS (or set tls for a server on loopback), and SCRAM or PLAIN."
         )
 
+    def _on_bind_refused(self, error: Any) -> None:
+        # Tried again as usual: the session in the way may be our own that the server still keeps.
+        condition = error.condition
+        self._report(
+            f"The server gives {self._client.requested_jid.full} no session ({condition}): "
+            "stop the other program that uses this account, or let the server end old sessions."
+        )
+        self._client.abort()
+
     def _on_untrusted(self, error: Any) -> None:
-        self._refuse(self._untrusted(error))
+        if _is_about_certificate(error):
+            self._refuse(self._untrusted(error))
+        else:
+            _log.warning("xmpp_tls_failed", reason=str(error)[:200])
+            self._client.abort()
 
     def _on_connection_failed(self, error: Any) -> None:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        if _is_about_certificate(error):
             self._refusal = self._untrusted(error)
         else:
             _log.info("xmpp_connection_failed", reason=str(error))
@@ -178,6 +193,7 @@ class Link:
     def _on_stream_error(self, error: Any) -> None:
         condition = error["condition"]
         _log.warning("xmpp_stream_error", condition=condition, text=str(error["text"])[:200])
+        self._client.violations += condition == "policy-violation"
         if condition == "conflict":
             self._refusal = (
                 f"Another client took over {self._client.boundjid.full}: "
@@ -189,3 +205,7 @@ class Link:
             f"The server's certificate is not trusted ({str(error)[:200]}): set ca_file in "
             f"{self._client.settings_file} to the CA that signed it, or mend the certificate."
         )
+
+
+def _is_about_certificate(error: Any) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 class LinkTiming:
     """All in seconds."""
 
-    connect_s: float = 30.0
-    """For a TCP (and TLS) connection."""
+    connect_s: float = 120.0
+    """For a connection to any of the server's addresses."""
+    address_s: float = 15.0
+    """For a TCP (and TLS) connection to one of them."""
     negotiate_s: float = 60.0
     """From the connection to the session."""
     first_retry_s: float = 1.0
