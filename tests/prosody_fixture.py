@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import pytest_asyncio
 from slixmpp import ClientXMPP
+from slixmpp.exceptions import IqError
 from slixmpp.stanza import Message, Presence
 
 from nuketown_demo.prosody import HOST, Prosody
@@ -162,6 +163,15 @@ class Person(ClientXMPP):
     def say_xml(self, text: str) -> None:
         """Send a stanza exactly as written (it needs ``xmlns="jabber:client"``)."""
         self.send_xml(ET.fromstring(text))
+
+    async def question(self, to: str, namespace: str) -> tuple[str, str]:
+        """Ask ``to`` something by IQ: type and condition of what comes back."""
+        iq = self.make_iq_get(queryxmlns=namespace, ito=to)
+        try:
+            answer = await asyncio.wait_for(iq.send(), PATIENCE_S)  # type: ignore[no-untyped-call]
+        except IqError as exc:
+            answer = exc.iq
+        return str(answer["type"]), str(answer["error"]["condition"])
 
     async def wait_for(self, check: Callable[[], _T | None], timeout_s: float = PATIENCE_S) -> _T:
         """Wait until ``check()`` is true after a stanza came, and return what it gave.

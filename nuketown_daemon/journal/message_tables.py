@@ -66,6 +66,24 @@ class MessageTables:
             durable=False,  # undone, the archive says that it arrived
         )
 
+    async def outbox_bounced(self, stanza_id: str, sender: str) -> bool:
+        """``sender`` sent it back: it waits again. False: it is no message of ours to them."""
+
+        def take_back(transaction: Transaction) -> bool:
+            which = (stanza_id, sender)
+            known = transaction.rows(
+                "SELECT 1 FROM outbox WHERE stanza_id = ? AND recipient = ?", which
+            )
+            # As if never sent: the own archive has it, and would tell that it arrived.
+            transaction.execute(
+                "UPDATE outbox SET delivered = NULL, attempts = 0"
+                " WHERE stanza_id = ? AND recipient = ?",
+                which,
+            )
+            return bool(known)
+
+        return await self._database.write(take_back)
+
     async def outbox_changed(self) -> None:
         """Wait until something was added to the outbox since the last call."""
         await self._database.outbox_grew.wait()

@@ -33,6 +33,7 @@ PLUGINS = (
     "xep_0313",  # archive
     "xep_0334",  # hints
     "xep_0359",  # stanza and origin ids
+    "xep_0410",  # are we still in the room
     "xep_0439",  # quick responses
     "xep_0461",  # replies
 )

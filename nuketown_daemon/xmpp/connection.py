@@ -10,11 +10,12 @@ from typing import Any
 
 import structlog
 from slixmpp.exceptions import IqError, IqTimeout
-from slixmpp.stanza import Message
+from slixmpp.stanza import Iq, Message
 from slixmpp.stanza import Presence as PresenceStanza
 
 from nuketown_approval.xmpp.forwarded import sender_of
 from nuketown_approval.xmpp.link import Link
+from nuketown_approval.xmpp.queries import turn_away
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
 from nuketown_daemon.presence import READY, Presence
@@ -70,15 +71,20 @@ class Connection:
         """Requests to ``approval_jid``."""
         self._archive = Archive(client, answer_s=timing.answer_s)
         self._rooms = Rooms(
-            client, settings.rooms, identity.name, rejoin_s=timing.rejoin_s, joined=self._joined
-        )
+            client, settings.rooms, identity.name,
+            rejoin_s=timing.rejoin_s, silence_s=timing.silence_s, joined=self._joined,
+        )  # fmt: skip
         self._roster = Roster(client, people, answer_s=timing.answer_s)
+        self._outbox = OutboxSender(
+            client, store, self._archive, self._rooms,
+            ack_s=timing.ack_s, bounced_s=timing.bounced_s,
+        )  # fmt: skip
+        self._progress = Progress(client, self._rooms, interval_s=timing.progress_s)
         self._inbox = Inbox(
             client, store, self._archive, self._rooms, people, handle,
             name=identity.name, answer=self._answer, stranger=self._meet_stranger,
+            bounced=self._outbox.bounced, thread_of=self._progress.thread_of,
         )  # fmt: skip
-        self._outbox = OutboxSender(client, store, self._archive, self._rooms, ack_s=timing.ack_s)
-        self._progress = Progress(client, self._rooms, interval_s=timing.progress_s)
         self._link = Link(client, timing, up=self._session_up)
         client.add_filter("in", self._take)
         client.add_event_handler("stanza_acked", self._outbox.acknowledged)
@@ -148,6 +154,7 @@ class Connection:
     def _session_up(self, *, resumed: bool) -> None:
         if not resumed:
             self._inbox.session_started()
+            self._progress.session_began()
             if self._starting is not None:
                 self._starting.cancel()
             self._starting = asyncio.create_task(self._start_session())
@@ -220,6 +227,8 @@ class Connection:
             if isinstance(stanza, Message):
                 taken = self.approvals.take(stanza) or self._inbox.take(stanza)
                 return None if taken else stanza
+            if isinstance(stanza, Iq):
+                return None if self._turn_away(stanza) else stanza
             if isinstance(stanza, PresenceStanza):
                 return None if self._take_presence(stanza) else stanza
         except ProtocolError as exc:
@@ -229,6 +238,18 @@ class Connection:
             _log.exception("xmpp_stanza_failed")
             return None
         return stanza
+
+    def _turn_away(self, stanza: Iq) -> bool:
+        def knows(bare_jid: str) -> bool:
+            if not self._rooms.is_room(bare_jid):
+                return self._people.may_see(bare_jid)
+            # Behind a nickname there may be a stranger; or ourselves (XEP-0410).
+            person = self._rooms.person(stanza["from"])
+            return person is not None and (
+                person == self._client.own or self._people.may_see(person)
+            )
+
+        return turn_away(self._client, stanza, knows)
 
     def _take_presence(self, stanza: PresenceStanza) -> bool:
         sender = sender_of(stanza)

@@ -35,6 +35,9 @@ class MessageStore(Protocol):
     async def outbox_delivered(self, entry_id: int) -> None:
         """The server has it: XEP-0198 acknowledged it, or it is in the own archive."""
 
+    async def outbox_bounced(self, stanza_id: str, sender: str) -> bool:
+        """``sender`` sent it back: it waits again. False: it is no message of ours to them."""
+
     async def outbox_changed(self) -> None:
         """Wait until something was added to the outbox since the last call."""
 

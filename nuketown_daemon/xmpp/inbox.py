@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from slixmpp import JID
@@ -16,6 +16,7 @@ from slixmpp.stanza import Message
 from nuketown_approval.xmpp.backoff import Backoff
 from nuketown_approval.xmpp.forwarded import received_carbon, sender_of
 from nuketown_daemon.errors import JournalError
+from nuketown_daemon.xmpp.addressing import said_to
 from nuketown_daemon.xmpp.archive import (
     BEGINNING,
     Archive,
@@ -36,6 +37,7 @@ from nuketown_daemon.xmpp.rooms import Rooms
 _WAITING_LIMIT = 200
 """Messages that wait to be handled; what is more is fetched from the archive later."""
 _ARCHIVE_TRIES = 5
+_IN_PRIVATE = "Please write to me at {own}: in a room I only answer what is said to everybody."
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +52,8 @@ class Inbox:
     :param name: what the agent is called in rooms
     :param answer: says something short to a full or bare JID, that need not arrive
     :param stranger: somebody we don't know said something
+    :param thread_of: the thread of a message of ours that the journal does not know
+    :param bounced: the message of ours with this id came back from this bare JID, and why
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class Inbox:
         name: str,
         answer: Callable[[str, str], None],
         stranger: Callable[[str], None],
+        bounced: Callable[[str, str, str], None],
+        thread_of: Callable[[str], str | None],
     ) -> None:
         self._client = client
         self._store = store
@@ -71,9 +77,11 @@ class Inbox:
         self._rooms = rooms
         self._people = people
         self._handle = handle
-        self._addressed = re.compile(rf"@?{re.escape(name)}(?:[\s,:;.!?]|$)", re.IGNORECASE)
+        self._name = name
         self._answer = answer
         self._stranger = stranger
+        self._bounced = bounced
+        self._thread_of = thread_of
         self._waiting: deque[Reading | _CatchUp] = deque()
         self._arrived = asyncio.Event()
         self._overflowing = False
@@ -133,10 +141,11 @@ class Inbox:
         """Something that we said came back."""
         bare = sender.bare if sender is not None else None
         condition = stanza["error"]["condition"]
-        if bare is not None and self._rooms.is_room(bare):
-            self._rooms.fell_out(bare)
+        if bare is not None and self._rooms.is_room(bare) and condition != "forbidden":
+            self._rooms.fell_out(bare)  # forbidden: it only does not let us speak
         if bare is not None and (self._rooms.is_room(bare) or self._people.may_see(bare)):
             _log.warning("xmpp_message_bounced", sender=bare, condition=condition)
+            self._bounced(stanza.xml.get("id", ""), bare, condition)
 
     def _take_from_own_account(self, stanza: Message) -> None:
         inner = received_carbon(stanza, self._client.own)
@@ -148,14 +157,26 @@ class Inbox:
         person = self._rooms.who_said(stanza)
         if person is None or not self._people.may_speak(person):
             return
+        if stanza.xml.get("type") != "groupchat":
+            if _speaks(stanza):
+                self._answer(stanza["from"].full, _IN_PRIVATE.format(own=self._client.own))
+            return
         reading = read_room(stanza, person)
-        body = stanza.xml.findtext("{jabber:client}body") or ""
-        if reading is not None and self._addressed.match(body):
-            self._queue(reading)
+        room = stanza["from"].bare
+        if reading is not None:
+            self._queue(
+                said_to(
+                    reading,
+                    name=self._name,
+                    nickname=self._rooms.nickname_in(room),
+                    our_id=self._rooms.our_id(room, reading.message.reply_to_id),
+                )
+            )
 
     def _queue(self, reading: Reading | None) -> None:
         if reading is None:
             return
+        reading = self._in_its_thread(reading)
         if len(self._waiting) >= _WAITING_LIMIT and not self._overflowing:
             _log.warning("xmpp_inbox_full", waiting=len(self._waiting))
             self._overflowing = True
@@ -166,6 +187,14 @@ class Inbox:
         if self._blocked is not None:
             self._tell_waiting(reading, self._blocked)
         self._arrived.set()
+
+    def _in_its_thread(self, reading: Reading) -> Reading:
+        """A reply to a task's progress is in that task's thread; many clients don't say so."""
+        message = reading.message
+        thread = self._thread_of(message.reply_to_id) if message.reply_to_id else None
+        if thread is None or message.thread is not None:
+            return reading
+        return replace(reading, message=replace(message, thread=thread))
 
     async def run(self) -> None:
         """Handle what came, in order, for ever."""
@@ -194,7 +223,7 @@ class Inbox:
                 await self._persist(lambda: self._handle(message))
         finally:
             self._delivering = None
-        if message.receipt_wanted and message.message_id:
+        if reading.receipt_for:
             self._send_receipt(reading)
 
     async def _explain(self, reading: Reading) -> None:
@@ -235,7 +264,7 @@ class Inbox:
         if not self._client.online.is_set():
             return
         receipt = self._client.make_message(JID(reading.answer_to), mtype="chat")
-        receipt["receipt"] = reading.message.message_id
+        receipt["receipt"] = reading.receipt_for
         receipt.send()
 
     async def _catch_up(self) -> None:

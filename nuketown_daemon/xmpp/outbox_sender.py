@@ -7,6 +7,7 @@ stream which then was lost may or may not be there: the archive is asked before 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 
 import structlog
@@ -17,6 +18,7 @@ from slixmpp.stanza import Message
 from nuketown_approval.xmpp.backoff import Backoff
 from nuketown_daemon.errors import JournalError
 from nuketown_daemon.xmpp.archive import Archive, ArchiveMissingError, ArchiveUnavailableError
+from nuketown_daemon.xmpp.bounces import Bounces, may_pass
 from nuketown_daemon.xmpp.client import AgentClient
 from nuketown_daemon.xmpp.contract import MessageStore, OutboxEntry
 from nuketown_daemon.xmpp.rooms import Rooms
@@ -29,6 +31,7 @@ class OutboxSender:
     """Empties the outbox while a session is up.
 
     :param ack_s: without an acknowledgement for so long the connection counts as dead, in seconds
+    :param bounced_s: before what was sent back is sent again, in seconds; then twice as long
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class OutboxSender:
         rooms: Rooms,
         *,
         ack_s: float,
+        bounced_s: float,
     ) -> None:
         self._client = client
         self._store = store
@@ -51,6 +55,11 @@ class OutboxSender:
         """Acknowledged, and not yet written down."""
         self._since: float | None = None
         """When the server was last known to listen, while something is in flight."""
+        self._bounces = Bounces(bounced_s)
+        self._bounced: deque[tuple[str, str, float]] = deque()
+        """Ids of what was sent back, by whom, and when it may go again; not yet written down."""
+        self._resting: set[str] = set()
+        """Ids of what was sent back and is not sent again yet."""
         self._work = asyncio.Event()
         self._backoff = Backoff(1.0, 60.0)
 
@@ -76,6 +85,13 @@ class OutboxSender:
             self._since = asyncio.get_running_loop().time()
             self._work.set()
 
+    def bounced(self, stanza_id: str, sender: str, condition: str) -> None:
+        """``sender`` sent a message back (RFC 6120 §8.3): it did not arrive where it had to."""
+        delay_s = self._bounces.delay_s(stanza_id) if may_pass(condition) else None
+        if delay_s is not None:
+            self._bounced.append((stanza_id, sender, delay_s))
+            self._work.set()
+
     async def run(self) -> None:
         """Send for ever."""
         async with asyncio.TaskGroup() as group:
@@ -83,6 +99,7 @@ class OutboxSender:
             while True:
                 await self._wait()
                 try:
+                    await self._take_back()
                     await self._write_acknowledged()
                     if self._client.online.is_set():
                         await self._send_waiting()
@@ -116,13 +133,27 @@ class OutboxSender:
             await self._store.outbox_delivered(entry_id)
             del self._acked[stanza_id]
 
+    async def _take_back(self) -> None:
+        while self._bounced:
+            stanza_id, sender, delay_s = self._bounced[0]
+            if await self._store.outbox_bounced(stanza_id, sender):
+                self._in_flight.pop(stanza_id, None)
+                self._acked.pop(stanza_id, None)
+                self._resting.add(stanza_id)
+                asyncio.get_running_loop().call_later(delay_s, self._rested, stanza_id)
+            self._bounced.popleft()
+
+    def _rested(self, stanza_id: str) -> None:
+        self._resting.discard(stanza_id)
+        self._work.set()
+
     async def _send_waiting(self) -> None:
         session = self._client.session
         sent_ids: dict[str, set[str]] = {}
         unsure: dict[str, ArchiveUnavailableError] = {}
         for entry in await self._store.outbox():
             to = entry.message.to
-            if entry.stanza_id in self._in_flight or entry.stanza_id in self._acked:
+            if entry.stanza_id in {*self._in_flight, *self._acked, *self._resting}:
                 continue
             if to in unsure or (entry.message.in_room and not self._rooms.is_inside(to)):
                 continue
@@ -158,7 +189,9 @@ class OutboxSender:
         if not self._in_flight:
             self._since = asyncio.get_running_loop().time()
         self._in_flight[entry.stanza_id] = entry.id
-        outbox_stanza(self._client, entry).send()
+        room = entry.message.to if entry.message.in_room else None
+        nickname = self._rooms.nickname_in(room) if room is not None else None
+        outbox_stanza(self._client, entry, nickname).send()
         self._request_ack()
 
     def _request_ack(self) -> None:

@@ -12,6 +12,8 @@ from nuketown_daemon.xmpp.rooms import Rooms
 from nuketown_daemon.xmpp.writing import progress_stanza
 
 _REMEMBERED = 50
+_PERHAPS_LOST_S = 120.0
+"""Longer than a dead connection goes unnoticed, in seconds."""
 
 
 @dataclass
@@ -21,6 +23,7 @@ class _Shown:
     wanted: ProgressUpdate
     shown: ProgressUpdate | None = None
     first_id: str | None = None
+    last_id: str | None = None
     at: float = float("-inf")
 
 
@@ -43,8 +46,23 @@ class Progress:
             self._tasks.popitem(last=False)
         self._changed.set()
 
+    def thread_of(self, message_id: str) -> str | None:
+        """The thread of the task whose progress message this is, or its newest correction."""
+        for task in self._tasks.values():
+            if message_id in (task.first_id, task.last_id):
+                return task.wanted.thread
+        return None
+
+    def session_began(self) -> None:
+        """A new session: what was shown just before may have been lost with the old one."""
+        now = asyncio.get_running_loop().time()
+        for task in self._tasks.values():
+            if now - task.at < _PERHAPS_LOST_S:
+                task.shown = None
+        self._changed.set()
+
     def wake(self) -> None:
-        """A session is up, a room was entered: show what was held back."""
+        """A session goes on, a room was entered: show what was held back."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -78,6 +96,7 @@ class Progress:
             task.first_id = None
         stanza = progress_stanza(self._client, task.wanted, task.first_id)
         task.first_id = task.first_id or stanza["id"]
+        task.last_id = stanza["id"]
         task.shown = task.wanted
         task.at = now
         stanza.send()

@@ -29,6 +29,13 @@ _ENCRYPTED = (
     "{urn:xmpp:omemo:2}encrypted",
     "{jabber:x:encrypted}x",
     "{urn:xmpp:openpgp:0}openpgp",
+    "{urn:xmpp:eme:0}encryption",
+)
+_OTR = "?OTR"
+_REACTIONS = "{urn:xmpp:reactions:0}reactions"
+_RETRACTIONS = (
+    "{urn:xmpp:message-retract:1}retract",
+    "{urn:xmpp:fasten:0}apply-to/{urn:xmpp:message-retract:0}retract",
 )
 _ID_LIMIT = 1024
 
@@ -36,7 +43,9 @@ _ID_LIMIT = 1024
 class Trouble(StrEnum):
     """Why a message of somebody we listen to can't be acted on; the text is told."""
 
-    ENCRYPTED = "I can't read encrypted messages: please turn encryption (OMEMO) off for this chat."
+    ENCRYPTED = (
+        "I can't read encrypted messages: please turn encryption (OMEMO, OTR) off for this chat."
+    )
     TOO_LONG = (
         f"That message is too long for me (more than {PROMPT_LIMIT} characters): "
         "please put it into a file and tell me where it is."
@@ -44,6 +53,10 @@ class Trouble(StrEnum):
     CORRECTION = (
         "I have already acted on what you wrote first, and don't look at corrections: "
         "please send what you want changed as a new message."
+    )
+    RETRACTION = (
+        "I had read what you took back: if I am at work on it, `status` tells its number and "
+        "`cancel` ends it."
     )
 
 
@@ -54,7 +67,13 @@ class Reading:
     message: IncomingMessage
     answer_to: str
     """Full JID that the stanza came from: receipts go there."""
+    receipt_for: str | None = None
+    """The stanza's ``id``, where a receipt is wanted (XEP-0184 §5.3); the origin-id may differ."""
     trouble: Trouble | None = None
+    words: str = ""
+    """What was said, without a quotation."""
+    reply_to: str | None = None
+    """Whom it answers, as the client says (XEP-0461 §3.1); in a room an occupant's JID."""
 
 
 def read_direct(stanza: Message, own: str, archive_id: str | None = None) -> Reading | None:
@@ -96,16 +115,11 @@ def _read(
     delayed: bool = False,
 ) -> Reading | None:
     body = _body(xml)
-    encrypted = any(xml.find(name) is not None for name in _ENCRYPTED)
-    if not body.strip() and not encrypted:
+    trouble = _trouble(xml, body)
+    # The text that comes with a reaction (XEP-0444 §4) is for clients that know none.
+    if (not body.strip() and trouble is None) or xml.find(_REACTIONS) is not None:
         return None
-    trouble = None
-    if encrypted:
-        trouble = Trouble.ENCRYPTED
-    elif xml.find(_REPLACE) is not None:
-        trouble = Trouble.CORRECTION
-    elif len(body) > PROMPT_LIMIT:
-        trouble = Trouble.TOO_LONG
+    wanted = room is None and xml.find(_RECEIPT_REQUEST) is not None
     origin = xml.find(f"{_SID}origin-id")
     reply = xml.find(_REPLY)
     message = IncomingMessage(
@@ -118,9 +132,21 @@ def _read(
         thread=_short(xml.findtext(f"{CLIENT}thread")),
         reply_to_id=_short(reply.get("id")) if reply is not None else None,
         delayed=delayed,
-        receipt_wanted=room is None and xml.find(_RECEIPT_REQUEST) is not None,
+        receipt_wanted=wanted,
     )
-    return Reading(message, answer_to, trouble)
+    receipt_for = xml.get("id") if wanted else None
+    answered = reply.get("to") if reply is not None else None
+    return Reading(message, answer_to, receipt_for, trouble, body, answered)
+
+
+def _trouble(xml: ET.Element, body: str) -> Trouble | None:
+    if body.startswith(_OTR) or any(xml.find(name) is not None for name in _ENCRYPTED):
+        return Trouble.ENCRYPTED
+    if any(xml.find(name) is not None for name in _RETRACTIONS):
+        return Trouble.RETRACTION
+    if xml.find(_REPLACE) is not None:
+        return Trouble.CORRECTION
+    return Trouble.TOO_LONG if len(body) > PROMPT_LIMIT else None
 
 
 def _body(xml: ET.Element) -> str:

@@ -20,3 +20,7 @@ class Timing(LinkTiming):
     hand comes first. That a human is waited for is shown at once."""
     rejoin_s: float = 60.0
     """Between tries to enter a room."""
+    silence_s: float = 600.0
+    """A room that said nothing for so long is asked whether we are still in it."""
+    bounced_s: float = 60.0
+    """Before what the other side's server sent back is sent again; then twice as long."""

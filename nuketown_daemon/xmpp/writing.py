@@ -14,19 +14,23 @@ BODY_LIMIT = 32 * 1024
 """Longest body sent, in UTF-8 bytes; servers close the stream on stanzas not much longer, also
 after escaping (Prosody: 256 KiB)."""
 
+_SMALL = 6000
+"""With what is around it, and escaped, still what every server takes (10,000, RFC 6120 §13.12)."""
+_MANY_ATTEMPTS = 3
+
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def clean(text: str) -> str:
+def clean(text: str, limit: int = BODY_LIMIT) -> str:
     """``text`` as XML can carry it (XML 1.0 §2.2) and short enough, cut visibly.
 
     A stanza that can't be parsed would end the stream, again at every try.
     """
     text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
     data = text.encode()
-    if len(data) <= BODY_LIMIT:
+    if len(data) <= limit:
         return text
-    return data[:BODY_LIMIT].decode(errors="ignore") + "\n… (cut, it was longer)"
+    return data[:limit].decode(errors="ignore") + "\n… (cut, it was longer)"
 
 
 def status_line(text: str) -> str:
@@ -34,10 +38,18 @@ def status_line(text: str) -> str:
     return clean(" ".join(text.split()))[:300]
 
 
-def outbox_stanza(client: AgentClient, entry: OutboxEntry) -> Message:
-    """The stanza of an outbox entry; every repetition is the same."""
+def outbox_stanza(client: AgentClient, entry: OutboxEntry, nickname: str | None) -> Message:
+    """The stanza of an outbox entry; every repetition is the same.
+
+    :param nickname: the agent's in the room it goes to, where it goes to one: what is chosen there
+        is said to everybody, so it has to begin with it
+    """
     said: OutgoingMessage = entry.message
-    stanza = _message(client, said.to, said.body, said.thread, in_room=said.in_room)
+    # What ended the stream each time is longer than this server takes, and holds up the rest.
+    too_long = client.violations and entry.attempts >= _MANY_ATTEMPTS
+    limit = _SMALL if too_long else BODY_LIMIT
+    body = clean(said.body, limit)
+    stanza = _message(client, said.to, body, said.thread, in_room=said.in_room)
     stanza["id"] = entry.stanza_id
     stanza["origin_id"]["id"] = entry.stanza_id
     stanza["chat_state"] = "active"
@@ -45,7 +57,7 @@ def outbox_stanza(client: AgentClient, entry: OutboxEntry) -> Message:
         stanza["request_receipt"] = True
     for choice in said.choices:
         response = client.plugin["xep_0439"].stanza.Response()
-        response["value"] = clean(choice)
+        response["value"] = clean(choice if nickname is None else f"{nickname}, {choice}")
         response["label"] = clean(choice)
         stanza.append(response)
     return stanza

@@ -161,6 +161,27 @@ async def test_malformed_payloads_end_nothing(prosody_server, account, agent_of)
         assert connection._client.session == session
 
 
+QUESTIONS = (
+    "http://jabber.org/protocol/disco#info",
+    "http://jabber.org/protocol/disco#items",
+    "jabber:iq:version",
+    "jabber:iq:roster",
+    "urn:of:nothing",
+)
+
+
+async def test_who_asks_what_the_agent_is_learns_nothing_not_even_that_it_is_there(
+    prosody_server, account, agent_of
+):
+    josh, eve = await account("josh"), await account("eve")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    async with agent.running(), Person(josh) as owner, Person(eve) as stranger:
+        for question in QUESTIONS:
+            answer = await stranger.question(f"{agent.jid}/nuketown", question)
+            assert answer == await stranger.question(f"{agent.jid}/of-nobody", question)
+        assert (await owner.question(f"{agent.jid}/nuketown", QUESTIONS[0]))[0] == "result"
+
+
 async def test_stanzas_without_a_sender_are_nobody_s(prosody_server, account, agent_of):
     josh = await account("josh")
     agent = await agent_of(prosody_server, owners=(josh.jid,))

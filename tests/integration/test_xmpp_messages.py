@@ -113,6 +113,24 @@ async def test_progress_is_one_message_corrected_at_a_bounded_rate(
     assert {m["replace"]["id"] for m in corrections} == {first["id"]}
 
 
+async def test_a_reply_to_progress_is_in_the_thread_of_the_task(prosody_server, account, agent_of):
+    josh = await account("josh")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    async with agent.running() as connection, Person(josh) as owner:
+        connection.show_progress(ProgressUpdate(7, josh.jid, "step 1", "thread"))
+        first = await owner.message(lambda m: m["body"] == "step 1")
+        connection.show_progress(ProgressUpdate(7, josh.jid, "step 2", "thread"))
+        second = await owner.message(lambda m: m["body"] == "step 2")
+        for number, shown in enumerate((first, second)):
+            owner.say_xml(
+                f"<message xmlns='jabber:client' type='chat' to='{agent.jid}'>"
+                f"<body>{number}</body><reply xmlns='urn:xmpp:reply:0' id='{shown['id']}'/>"
+                "</message>"
+            )
+        await agent.hears("1")
+    assert [m.thread for m in agent.heard] == ["thread", "thread"]
+
+
 async def test_chat_state(prosody_server, account, agent_of):
     josh = await account("josh")
     agent = await agent_of(prosody_server, owners=(josh.jid,))

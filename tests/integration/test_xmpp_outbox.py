@@ -137,6 +137,31 @@ async def test_killed_after_sending_and_before_writing_it_down(prosody_server, a
         assert owner.bodies() == ["the summary", "last"]
 
 
+async def test_progress_that_was_lost_with_the_server_is_shown_again(tmp_path, agent_of):
+    async with Prosody(tmp_path / "prosody") as server:
+        josh = await make_account(server, "josh")
+        agent = await agent_of(server, owners=(josh.jid,))
+        async with TcpProxy(server.port) as network:
+            agent.port = network.port
+            async with agent.running() as connection:
+                network.freeze()
+                connection.show_progress(ProgressUpdate(1, josh.jid, "halfway"))
+                await eventually(lambda: unacked(connection))
+                server.kill()
+                network.cut()
+                network.thaw()
+                await server.start()
+                async with Person(josh) as owner:
+                    await owner.message(lambda m: m["body"] == "halfway")
+
+
+def unacked(connection) -> bool:
+    return any(
+        stanza.xml.findtext("{jabber:client}body")
+        for _, stanza in connection._client.stream_management.unacked_queue
+    )
+
+
 async def test_resumption_keeps_order_both_ways(prosody_server, account, agent_of):
     josh = await account("josh")
     async with TcpProxy(prosody_server.port) as network, Person(josh) as owner:
@@ -244,3 +269,31 @@ async def test_without_an_archive_a_message_is_repeated_with_its_id(tmp_path, ag
                 await owner.message(lambda m: m["body"] == "last")
             assert owner.bodies() == ["the summary", "the summary", "last"]
             assert {m["id"] for m in owner.messages if m["body"] != "last"} == {stanza_id}
+
+
+async def test_what_a_server_far_away_sends_back_is_sent_again(prosody_server, account, agent_of):
+    away = "josh@elsewhere.test"
+    agent = await agent_of(prosody_server, owners=(away,), timing=replace(QUICK, bounced_s=0.1))
+    async with agent.running() as connection:
+        tried = []
+        connection._client.add_event_handler(
+            "stanza_acked", lambda stanza: tried.append(stanza["id"]) if stanza["body"] else None
+        )
+        report = await agent.say(away, "the report")
+        await eventually(lambda: tried.count(report) >= 2)
+        await eventually(lambda: connection._outbox._resting)
+        assert [e.stanza_id for e in await agent.journal.messages.outbox()] == [report]
+
+
+async def test_a_message_too_long_for_the_server_is_cut_and_holds_up_nothing(tmp_path, agent_of):
+    async with Prosody(tmp_path / "prosody", stanza_limit=10_000) as server:
+        josh = await make_account(server, "josh")
+        agent = await agent_of(server, owners=(josh.jid,))
+        async with agent.running(), Person(josh) as owner:
+            await agent.say(josh.jid, "long " * 4000)
+            await agent.say(josh.jid, "next")
+            await owner.message(lambda m: m["body"] == "next")
+            await agent.outbox_empties()
+            assert {b.rsplit("\n", 1)[-1] for b in owner.bodies()} == {
+                "… (cut, it was longer)", "next",
+            }  # fmt: skip

@@ -47,6 +47,7 @@ def test_ids_thread_and_wishes():
         "josh@example.org", "hi", "t", "o", True,
     )  # fmt: skip
     assert reading.answer_to == "josh@example.org/phone"
+    assert reading.receipt_for == "i"  # not the origin-id (XEP-0184 §5.3)
 
 
 def test_the_last_stanza_id_of_the_own_account_counts():
@@ -86,6 +87,31 @@ def test_trouble_hides_the_text():
     )
     assert reading is not None
     assert (reading.trouble, reading.message.body) == (Trouble.CORRECTION, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        ("<body>?OTRv23?\nJosh wants to speak in private</body>", Trouble.ENCRYPTED),
+        ("<encryption xmlns='urn:xmpp:eme:0' namespace='urn:of:tomorrow'/>", Trouble.ENCRYPTED),
+        ("<body>Josh takes back</body><retract xmlns='urn:xmpp:message-retract:1' id='1'/>",
+         Trouble.RETRACTION),
+        ("<apply-to xmlns='urn:xmpp:fasten:0' id='1'><retract xmlns='urn:xmpp:message-retract:0'/>"
+         "</apply-to>", Trouble.RETRACTION),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_to_act_on(content: str, trouble: Trouble):
+    reading = read_direct(message(content), OWN)
+    assert reading is not None
+    assert (reading.trouble, reading.message.body) == (trouble, "")
+
+
+def test_the_words_of_a_reaction_are_no_answer():
+    reaction = (
+        "<body>&gt; Which?\n👀</body><reactions xmlns='urn:xmpp:reactions:0' id='1'>"
+        "<reaction>👀</reaction></reactions>"
+    )
+    assert read_direct(message(reaction), OWN) is None
 
 
 FORWARDED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from slixmpp import JID, InvalidJID
-from slixmpp.stanza import Message, Presence
+from slixmpp.stanza import Iq, Message, Presence
 
 CLIENT = "{jabber:client}"
 _CARBONS = "{urn:xmpp:carbons:2}"
@@ -33,7 +33,7 @@ def only_message(wrapper: ET.Element) -> Message | None:
     return Message(xml=messages[0])  # type: ignore[no-untyped-call]
 
 
-def sender_of(stanza: Message | Presence) -> JID | None:
+def sender_of(stanza: Message | Presence | Iq) -> JID | None:
     """Who the server says it is from; None where that is no JID (or the server itself)."""
     try:
         sender = stanza["from"]
