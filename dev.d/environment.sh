@@ -25,27 +25,37 @@ find_python() {
 
 # Makes or updates .venv, then puts it first in PATH. Twice in a row, this is two checksums.
 want_environment() {
-    local stamp
-    stamp=$(sha256sum "$root/requirements.lock" "$root/pyproject.toml" | cut -d' ' -f1)
-    if [[ ! -x $venv/bin/python || $(cat "$venv/.stamp" 2>/dev/null) != "$stamp" ]]; then
+    if ! is_current; then
         # One at a time; whoever waited finds the work done.
         exec 9<"$root/requirements.lock"
         flock 9
-        [[ -x $venv/bin/python && $(cat "$venv/.stamp" 2>/dev/null) == "$stamp" ]] ||
-            make_environment "$stamp"
+        is_current || make_environment
         exec 9>&-
     fi
     export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
     unset PYTHONHOME
 }
 
+is_current() {
+    [[ -x $venv/bin/python && $(cat "$venv/.stamp" 2>/dev/null) == "$(contents)$(place)" ]]
+}
+
+# What .venv is made from.
+contents() { sha256sum "$root/requirements.lock" "$root/pyproject.toml" | cut -d' ' -f1; }
+
+# What an environment can't be moved from: its scripts name the directory, and its packages are one
+# Python's. A checkout is copied, the system's Python gets newer.
+place() { printf '\n%s' "$root" "$(readlink -f "$venv/bin/python")"; }
+
 make_environment() {
     local python
     python=$(find_python)
-    if [[ ! -x $venv/bin/python ]]; then
+    # Interrupted on its way, it may have no pip.
+    if [[ $(cat "$venv/.place" 2>/dev/null) != "$(place)" ]] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         want_venv_module "$python"
         say "making .venv with $python"
         "$python" -m venv --clear "$venv"
+        place >"$venv/.place"
     fi
     say "installing what requirements.lock names"
     local pip=("$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input)
@@ -59,7 +69,7 @@ make_environment() {
 import pathlib, sys, sysconfig
 (pathlib.Path(sysconfig.get_path("purelib")) / "nuketown-broker.pth").write_text(sys.argv[1] + "\n")
 END
-    echo "$1" >"$venv/.stamp"
+    printf '%s' "$(contents)$(place)" >"$venv/.stamp"
 }
 
 # Debian splits ensurepip off its Python.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -60,6 +61,80 @@ def test_a_wrong_call_is_one_sentence(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith("dev: ")
+
+
+class Checkout:
+    """A directory that dev.d/environment.sh takes for a checkout; nothing is installed there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / ".venv" / "bin").mkdir(parents=True)
+        (root / "requirements.lock").touch()
+        (root / "pyproject.toml").touch()
+        self.python("exit 0")
+
+    def python(self, script: str) -> None:
+        """What the environment's Python does."""
+        path = self.root / ".venv" / "bin" / "python"
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def shell(self, script: str) -> str:
+        """What a script says that has read environment.sh."""
+        known = f"root={self.root}; venv=$root/.venv; source {ROOT}/dev.d/environment.sh"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", f"{known}; {script}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    def finish(self) -> None:
+        """As at the end of an installation."""
+        self.shell('place >"$venv/.place"; printf "%s" "$(contents)$(place)" >"$venv/.stamp"')
+
+    def remade(self) -> bool:
+        return "remade" in self.shell("make_environment() { echo remade; }; want_environment")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    checkout = Checkout(tmp_path / "checkout")
+    assert checkout.remade()
+    checkout.finish()
+    assert not checkout.remade()
+    return checkout
+
+
+def test_what_the_environment_is_made_from_makes_it_anew(checkout: Checkout) -> None:
+    (checkout.root / "pyproject.toml").write_text("#")
+    assert checkout.remade()
+
+
+def test_a_copied_checkout_gets_an_environment_of_its_own(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """The copy's scripts would run the original's code."""
+    copy = Checkout(tmp_path / "copy")
+    shutil.copytree(checkout.root / ".venv", copy.root / ".venv", dirs_exist_ok=True)
+    assert copy.remade()
+
+
+def test_a_newer_python_of_the_system_makes_it_anew(checkout: Checkout, tmp_path: Path) -> None:
+    """Its packages are in a directory that the new one does not look into."""
+    (tmp_path / "python3.12").touch(mode=0o755)
+    (checkout.root / ".venv" / "bin" / "python").unlink()
+    (checkout.root / ".venv" / "bin" / "python").symlink_to(tmp_path / "python3.12")
+    assert checkout.remade()
+
+
+def test_an_environment_that_was_interrupted_half_way_is_made_anew(checkout: Checkout) -> None:
+    """Ctrl-C in the first run leaves a Python without pip, which no second run would mend."""
+    (checkout.root / ".venv" / ".stamp").unlink()
+    made = "find_python() { echo true; }; want_venv_module() { :; }; make_environment"
+    assert "making .venv" not in checkout.shell(made)
+    checkout.python("exit 1")
+    assert "making .venv" in checkout.shell(made)
 
 
 @pytest.fixture
