@@ -23,6 +23,7 @@ _QUIET_S = 15.0
 _RECONNECT_S = 60.0
 _LISTED = 200
 _SPINNER_WIDTH = 2
+_SILENT = "the daemon does not answer; waiting for it"
 
 
 class Follower:
@@ -129,11 +130,20 @@ class Follower:
 
     def _look_up(self) -> None:
         """Ask how the task is, over a connection of its own."""
-        with contextlib.suppress(CommandError), connect(self._target) as agent:
-            for task in agent.tasks(_LISTED):
-                if task.id == self._task.id and task.state != self._task.state:
-                    self._task = task
-                    self._show(task.state.value)
+        try:
+            with connect(self._target) as agent:
+                tasks = agent.tasks(_LISTED)
+        except UnreachableError:
+            self._show(_SILENT)
+            return
+        except CommandError:
+            return
+        for task in tasks:
+            if task.id == self._task.id and (
+                task.state != self._task.state or self._last_line == _SILENT
+            ):
+                self._task = task
+                self._show(task.state.value)
 
     @contextlib.contextmanager
     def _live(self) -> Iterator[None]:

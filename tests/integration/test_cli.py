@@ -17,6 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from nuketown_cli.discovery import AgentSocket
+from nuketown_cli.follow import Follower
+from nuketown_cli.output import Output
+from nuketown_cli.reach import connect
 from nuketown_daemon import __version__
 from tests.memory_daemon import REPOSITORY, daemon
 
@@ -277,6 +281,21 @@ def test_a_daemon_that_restarts_is_waited_for(town):
             out, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     assert out.endswith("task 1 done\n")
+
+
+@pytest.mark.fault
+def test_a_daemon_that_does_not_answer_is_not_waited_for_in_silence(town, capsys):
+    """Whether it hangs or is gone; asked while nothing is heard of the task."""
+    path = town.agent_socket("ada")
+    with daemon(path, "ada", "--open"), connect(AgentSocket(path, os.geteuid(), "ada")) as agent:
+        task = agent.task_request({"op": "task", "project": "hello", "prompt": "wait"})
+        follower = Follower(Output(as_json=False), agent, task)
+    follower._look_up()
+    assert capsys.readouterr().out == "ada: the daemon does not answer; waiting for it\n"
+    with daemon(path, "ada", "--open"), connect(AgentSocket(path, os.geteuid(), "ada")) as agent:
+        agent.task_request({"op": "task", "project": "hello", "prompt": "wait"})
+        follower._look_up()
+    assert capsys.readouterr().out in ("ada: running\n", "ada: queued\n", "ada: preparing\n")
 
 
 def test_status_tasks_and_cancel(town, ada):
