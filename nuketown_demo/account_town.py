@@ -26,6 +26,7 @@ from nuketown_demo.container import CHECKOUT, ENVIRONMENT, PYTHON_PATH, SOURCE, 
 from nuketown_demo.display import DisplayHere, display_here
 from nuketown_demo.prosody import Prosody
 from nuketown_demo.town import AGENT, APPROVALS, OWNER, README, connection
+from nuketown_demo.way_out import PROXIES, authorities, service_environment
 
 _SUDO = "/opt/nuketown-sudo"
 _HELPER = f"{_SUDO}/libexec/nuketown-sudo/nuketown-sudo"
@@ -97,7 +98,7 @@ class AccountTown:
             for name, password in self.passwords.items():
                 await self.server.register(name, password)
             self._display = display_here()
-            root = await asyncio.to_thread(debian.root, ("zenity",) if self._display else ())
+            root = await _root(_packages(self._display))
             await _whole(lambda: self._boot(root))
             await _whole(self._settle)
         except BaseException:
@@ -250,13 +251,15 @@ class AccountTown:
         container.write(f"{home}/.local/bin/nuketown-daemon", text, owner=AGENT, mode=0o755)
         units = f"{home}/.config/systemd/user"
         container.write(f"{units}/{_UNIT}", (CHECKOUT / "docs" / _UNIT).read_text(), owner=AGENT)
-        variables = [f"PATH={_PATH}", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"]
+        variables = {"PATH": _PATH, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
         if self._api_url is not None:
-            variables.append(f"ANTHROPIC_BASE_URL={self._api_url}")
-        container.write(
-            f"{units}/{_UNIT}.d/demo.conf", f"[Service]\nEnvironment={' '.join(variables)}\n",
-            owner=AGENT,
-        )  # fmt: skip
+            variables["ANTHROPIC_BASE_URL"] = self._api_url
+        variables |= {name: os.environ[name] for name in PROXIES if name in os.environ}
+        for name, certificates in authorities(os.environ).items():
+            variables[name] = f"/etc/nuketown/{name}.pem"
+            container.write(variables[name], certificates)
+        drop_in = service_environment(variables)
+        container.write(f"{units}/{_UNIT}.d/demo.conf", drop_in, owner=AGENT)
         container.write(
             f"{home}/.gitconfig",
             f"[user]\n\tname = {AGENT}\n\temail = {self.agent}\n[init]\n\tdefaultBranch = main\n",
@@ -327,6 +330,24 @@ async def _whole(work: Callable[[], None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({running})
         raise
+
+
+def _packages(display: DisplayHere | None) -> tuple[str, ...]:
+    return ("zenity",) if display else ()
+
+
+async def _root(packages: tuple[str, ...]) -> Path:
+    try:
+        return await asyncio.to_thread(debian.root, packages)
+    except NuketownError as exc:
+        raise NuketownError(f"{exc} (`./dev demo --no-container` does without)") from exc
+
+
+def first_time() -> str | None:
+    """What takes a while because it was never done here, in one sentence; None: nothing does."""
+    if debian.is_built(_packages(display_here())):
+        return None
+    return "A Debian for the container is built first: half a minute or more, once."
 
 
 def unusable() -> str | None:

@@ -37,17 +37,24 @@ def root(more: Sequence[str] = ()) -> Path:
     :param more: packages besides :data:`PACKAGES`
     :raises NuketownError: it can't be built
     """
-    suite = SUITES[sys.version_info[:2]]
-    packages = (*PACKAGES, *more)
-    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nuketown-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    directory = cache / f"{suite}-{digest}"
-    with (cache / "lock").open("w") as lock:
+    directory = _directory(more)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not directory.exists():
-            _build(suite, packages, directory)
+            _build(SUITES[sys.version_info[:2]], (*PACKAGES, *more), directory)
     return directory
+
+
+def is_built(more: Sequence[str] = ()) -> bool:
+    """Is :func:`root` there already, and so a matter of a moment?"""
+    return _directory(more).exists()
+
+
+def _directory(more: Sequence[str]) -> Path:
+    digest = hashlib.sha256(" ".join((*PACKAGES, *more)).encode()).hexdigest()[:8]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nuketown-tests"
+    return cache / f"{SUITES[sys.version_info[:2]]}-{digest}"
 
 
 def _build(suite: str, packages: Sequence[str], directory: Path) -> None:
@@ -65,8 +72,14 @@ def _build(suite: str, packages: Sequence[str], directory: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
-        raise NuketownError(f"mmdebstrap can't make a Debian {suite}: {done.stderr.strip()}")
+        raise NuketownError(f"mmdebstrap can't make a Debian {suite}: {_reason(done.stderr)}")
     new.rename(directory)
+
+
+def _reason(said: str) -> str:
+    """The first error among what mmdebstrap printed, or the end of it."""
+    lines = said.strip().splitlines() or ["it says nothing"]
+    return next((line for line in lines if line.startswith("E: ")), lines[-1])
 
 
 def _mirror(suite: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nuketown_daemon.errors import ConfigError
-from nuketown_demo.account_town import AccountTown
+from nuketown_demo.account_town import AccountTown, first_time
 from nuketown_demo.descendants import ending_descendants
 from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
@@ -38,7 +38,8 @@ class OpenTown:
 def account_sentence(no_account: str | None) -> str:
     """Whether the agent is an account of its own, for the person at the terminal."""
     if no_account is None:
-        return f"{AGENT} is an account in a container, and her sudo is real: it waits for your yes."
+        real = f"{AGENT} is an account in a container, and her sudo is real: it waits for your yes."
+        return "\n".join(filter(None, (real, first_time())))
     return (
         f"{AGENT} runs as you ({no_account}), so there is no sudo to show: "
         "she asks for a teammate instead."

@@ -11,6 +11,7 @@ from slixmpp import JID, ClientXMPP
 from slixmpp.stanza import Message, Presence
 
 from nuketown_daemon.errors import NuketownError
+from nuketown_daemon.xmpp.writing import clean
 from nuketown_demo.prosody import HOST
 
 _PATIENCE_S = 15.0
@@ -112,8 +113,11 @@ class Owner(ClientXMPP):
                 await self.disconnect(wait=1.0)
 
     def say(self, body: str, *, to: str | None = None) -> None:
-        """Write to a contact; to the first one unless another is named."""
-        self.send_message(JID(to or self._contacts[0]), body, mtype="chat")
+        """Write to a contact; to the first one unless another is named.
+
+        What XML can't carry (a pasted escape character) is replaced: the server would hang up.
+        """
+        self.send_message(JID(to or self._contacts[0]), clean(body), mtype="chat")
 
     async def next(self) -> Said | Seen:
         """Wait for the next thing heard or seen.

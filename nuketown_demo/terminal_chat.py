@@ -14,6 +14,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.styles import Style
 
 from nuketown_daemon.errors import NuketownError
+from nuketown_daemon.xmpp.writing import BODY_LIMIT
 from nuketown_demo.check import REQUEST
 from nuketown_demo.interruption import Interruption
 from nuketown_demo.model_choice import ModelChoice
@@ -63,6 +64,7 @@ class TerminalChat:
             key_bindings=_leaving(interruption),
         )
         self._last_id: str | None = None
+        self._last_words = ""
         self._corrected: str | None = None
         """Newest text of the last message, once it was corrected: shown in place."""
         self._notices: set[str] = set()
@@ -119,6 +121,9 @@ This is {OWNER}'s chat with {AGENT}, an agent on this machine.
                     self._print([("", _HELP)])
                 case command if command.startswith("/"):
                     self._print([("", f"  There is no command {plain(command)}; try /help.")])
+                case words if (size := len(words.encode(errors="replace"))) > BODY_LIMIT:
+                    limit = f"{size} bytes; {BODY_LIMIT} at most"
+                    self._print([("", f"  That is too long for one message ({limit}): not sent.")])
                 case words if self._notices and _ANSWER.fullmatch(words):
                     self._print([(_DIM, f"  (to {APPROVALS})")])
                     self._place.owner.say(words, to=self._place.town.approvals)
@@ -143,9 +148,14 @@ This is {OWNER}'s chat with {AGENT}, an agent on this machine.
         if said.corrects is not None and said.corrects == self._last_id:
             self._corrected = said.body
             return
+        # One of an older message comes too late to be shown in place, and may be no news by now.
+        late = said.corrects is not None
+        if late and plain(said.body).strip() in self._last_words:
+            return
         self._settle()
-        self._last_id = said.message_id
-        self._print([(_DIM, f"{self._clock()} "), *_words(said.sender, said.body)])
+        self._last_id = said.corrects or said.message_id
+        self._last_words = plain(said.body)
+        self._print([(_DIM, f"{self._clock()} "), *_words(said.sender, said.body, corrected=late)])
 
     def _show_notice(self, said: Said) -> None:
         """What the broker says is always printed, and how a request ended too."""

@@ -21,6 +21,7 @@ import tomli_w
 
 from nuketown_daemon.errors import NuketownError
 from nuketown_demo.prosody import HOST, Prosody
+from nuketown_demo.way_out import AUTHORITIES, PROXIES
 
 AGENT = "ada"
 OWNER = "josh"
@@ -30,9 +31,7 @@ _READY_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 20.0
 README = "# hello\n\nA repository to try things in.\n"
 _INHERITED = (
-    "PATH", "LANG", "LC_ALL", "TZ", "TERM", "VIRTUAL_ENV",
-    "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
-    "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
+    "PATH", "LANG", "LC_ALL", "TZ", "TERM", "VIRTUAL_ENV", *PROXIES, *AUTHORITIES,
     "NUKETOWN_DAEMON__CLI_PATH",  # on NixOS the bundled one does not run, and ./dev sets this
 )  # fmt: skip
 """What the agent's processes get of this environment; no key, no socket, no bus of the caller."""

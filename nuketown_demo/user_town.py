@@ -18,6 +18,12 @@ from nuketown_demo.broker_desk import DESK, IN_TMUX, broker_settings
 from nuketown_demo.town import AGENT, APPROVALS, Town
 
 _READY_S = 20.0
+_NO_SUDO = f"""\
+#!/bin/sh
+echo "sudo: {AGENT} runs as you here, and your own sudo is none of hers: ask for a reviewer." >&2
+exit 1
+"""
+"""First in the agent's PATH: this machine's sudo might ask nobody, and what it does would stay."""
 _OF_THE_DISPLAY = ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE")
 
 
@@ -30,6 +36,13 @@ class UserTown(Town):
     def __init__(self, directory: Path, *, api_url: str | None, api_key: str) -> None:
         super().__init__(directory, api_url=api_url, api_key=api_key, broker=True)
         self._desk = directory / "desk"
+        self._programs = directory / "bin"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of the agent's processes; ``sudo`` there says that there is none."""
+        found = super().environment
+        return {**found, "PATH": f"{self._programs}:{found.get('PATH', os.defpath)}"}
 
     @property
     def sights(self) -> tuple[tuple[str, str], ...]:
@@ -44,6 +57,10 @@ class UserTown(Town):
 
     async def __aenter__(self) -> Self:
         self._desk.mkdir(mode=0o700)
+        self._programs.mkdir()
+        sudo = self._programs / "sudo"
+        sudo.write_text(_NO_SUDO)
+        sudo.chmod(0o755)
         await super().__aenter__()
         password = self._desk / "password"
         password.touch(mode=0o600)

@@ -82,6 +82,7 @@ class Terminal:
     """The demonstration in a real terminal, 110 columns wide."""
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._tmux = ["tmux", "-S", str(directory / "screen"), "-f", "/dev/null"]
 
     def run(self, *arguments: str) -> str:
@@ -121,6 +122,12 @@ class Terminal:
         while not await asyncio.to_thread(check):
             assert asyncio.get_running_loop().time() < deadline, f"no {what}:\n{self.screen}"
             await asyncio.sleep(0.1)
+
+    def paste(self, text: str) -> None:
+        """As a terminal does that knows bracketed paste."""
+        file = self._directory / "pasted"
+        file.write_text(text)
+        self.run("load-buffer", str(file), ";", "paste-buffer", "-p")
 
     def enter(self, text: str) -> None:
         self.run("send-keys", "-l", text)

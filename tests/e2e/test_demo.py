@@ -187,6 +187,17 @@ async def test_the_chat_in_a_terminal(
     await terminal.shows("ada> Done: add a LICENSE file", "Add the MIT license")
     terminal.enter("/nonsense")
     await terminal.shows("no command /nonsense")
+
+    # What this machine's sudo would do would stay; what XML can't carry would end the stream.
+    pasted = Path("/srv/nuketowndemo")
+    terminal.paste(f"work on hello -- make {pasted} \x1b[31mred\nand yours")
+    terminal.run("send-keys", "Enter")
+    await terminal.shows("I made nothing", "your own sudo is none of hers")
+    assert not pasted.exists()
+    assert "�[31mred (hello, task 2)" in terminal.screen
+    terminal.paste("x" * 33_000)
+    terminal.run("send-keys", "Enter")
+    await terminal.shows("too long for one message (33000 bytes; 32768 at most): not sent")
     terminal.run("send-keys", "C-c")
     terminal.run("send-keys", "C-c")
     await terminal.ended_well()

@@ -87,11 +87,27 @@ async def test_an_interruption_leaves_no_container(
 
 @pytest.mark.systemd
 async def test_chat_and_terminal_both_ask_and_either_answers(
-    surroundings: dict[str, str], short_tmp: Path, terminal: Terminal, eventually: Eventually
+    surroundings: dict[str, str],
+    short_tmp: Path,
+    tmp_path: Path,
+    terminal: Terminal,
+    eventually: Eventually,
 ) -> None:
-    terminal.open(surroundings, command=DEMO)
+    authority = tmp_path / "authority.pem"
+    authority.write_text("trusted\n")
+    way_out = {"HTTPS_PROXY": "http://me:a%40b@proxy:1", "NODE_EXTRA_CA_CERTS": str(authority)}
+    terminal.open(surroundings | way_out, command=DEMO)
     await terminal.shows("● chat Ready", "● online Ready to ask", "/ada   (try: sudo id)")
     (town,) = short_tmp.iterdir()
+
+    # A real model is reached from inside as it is from here.
+    inside = "/etc/nuketown/NODE_EXTRA_CA_CERTS.pem"
+    daemon = "$(systemctl --user show --value --property=MainPID nuketown-daemon)"
+    look = f'tr "\\0" "\\n" </proc/{daemon}/environ; cat {inside}'
+    _, seen = await _ended(await _begin(town / "ada", "sh", "-c", look))
+    assert "HTTPS_PROXY=http://me:a%40b@proxy:1\n" in seen
+    assert f"NODE_EXTRA_CA_CERTS={inside}\n" in seen
+    assert seen.endswith("trusted\n")
 
     by_phone = await _begin(town / "ada", "sudo", "id", "-u")
     await terminal.shows("asks for sudo", "id -u", "josh (yes or no?)>", "● away Waiting for sudo")
