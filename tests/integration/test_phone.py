@@ -122,7 +122,11 @@ async def test_attack_a_stranger_sees_and_gets_nothing(world, account):
         mallory.send_presence_subscription(world.approvals.jid)
         mallory.say(world.approvals.jid, "yes")
         mallory.say(world.approvals.jid, "help")
-        await mallory.settled()
+        # Nor does it say, asked what it is, that it is there.
+        for question in ("http://jabber.org/protocol/disco#info", "jabber:iq:version"):
+            here, nobody = (f"{world.approvals.jid}/{r}" for r in ("nuketown-broker", "nobody"))
+            answer = await mallory.question(here, question)
+            assert answer == await mallory.question(nobody, question)
         await town.press(request.id, "denied")
         await outcome
         assert mallory.bodies() == []

@@ -182,6 +182,25 @@ async def test_who_asks_what_the_agent_is_learns_nothing_not_even_that_it_is_the
         assert (await owner.question(f"{agent.jid}/nuketown", QUESTIONS[0]))[0] == "result"
 
 
+async def test_no_stanza_is_deep_enough_to_end_the_connection(prosody_server, account, agent_of):
+    josh, eve = await account("josh"), await account("eve")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    deep = "<a>" * 1100 + "</a>" * 1100  # deeper than Python's stack
+    lost = []
+    async with agent.running() as connection, Person(josh) as owner, Person(eve) as stranger:
+        connection._client.add_event_handler("disconnected", lost.append)
+        to = f"to='{agent.jid}/nuketown'"
+        for person in (stranger, owner):
+            # send_raw: the test's own client could not write it.
+            person.send_raw(f"<iq type='get' id='1' {to}><query xmlns='urn:x'>{deep}</query></iq>")
+            person.send_raw(f"<message type='chat' {to}><x xmlns='urn:x'>{deep}</x></message>")
+            person.send_raw(f"<presence {to}>{deep}</presence>")
+            await person.settled()
+        owner.say(agent.jid, "status")
+        await agent.hears("status")
+        assert lost == []
+
+
 async def test_stanzas_without_a_sender_are_nobody_s(prosody_server, account, agent_of):
     josh = await account("josh")
     agent = await agent_of(prosody_server, owners=(josh.jid,))

@@ -11,15 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import structlog
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream import StanzaBase
 
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.xmpp.timing import LinkTiming
 
 _DIRECT_TLS_PORTS = (443, 5223)
+_DEEPEST = 50
+"""Elements in each other; an archive's answer with a message in it has about ten."""
 _BIND_ORDER = 10000
 """slixmpp's, among the features of a stream."""
 _log = structlog.get_logger(__name__)
@@ -118,6 +122,30 @@ class AccountClient(ClientXMPP):
     def exception(self, exception: Exception) -> None:
         """No exception of a handler is lost."""
         _log.error("xmpp_handler_failed", exc_info=exception)
+
+    def incoming_filter(self, xml: ET.Element) -> ET.Element:
+        """Take out of a stanza what lies deeper than anything that means something.
+
+        slixmpp copies and writes stanzas by recursion, and everybody can write one that is deeper
+        than Python's stack.
+        """
+        level = [xml]
+        for _ in range(_DEEPEST):
+            level = [child for element in level for child in element]
+        for element in level:
+            element[:] = []
+        return xml
+
+    def recv_stanza(self, stanza: StanzaBase) -> None:
+        """Handle a stanza; what fails at that is that stanza's end alone.
+
+        slixmpp would lose the connection, and again at each resumption (XEP-0198), when the server
+        sends the stanza once more.
+        """
+        try:
+            super().recv_stanza(stanza)
+        except Exception:  # noqa: BLE001
+            _log.exception("xmpp_stanza_failed", sender=stanza.xml.get("from"))
 
     async def close(self) -> None:
         """End the connection, whatever state it is in, and slixmpp's own task."""

@@ -11,13 +11,14 @@ from typing import Any
 import structlog
 from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout
-from slixmpp.stanza import Message, Presence
+from slixmpp.stanza import Iq, Message, Presence
 
 from nuketown_approval import plugin  # noqa: F401  (registers the slixmpp plugin)
 from nuketown_approval.errors import ApprovalProtocolError
 from nuketown_approval.xmpp.client import AccountClient, AccountSettings, trust_of
 from nuketown_approval.xmpp.forwarded import sender_of
 from nuketown_approval.xmpp.link import Link
+from nuketown_approval.xmpp.queries import turn_away
 from nuketown_approval.xmpp.timing import LinkTiming
 
 RESOURCE = "nuketown-broker"
@@ -150,12 +151,15 @@ class Account:
         self.client.send_presence()
 
     def _take(self, stanza: Any) -> Any:
-        """The first look at every stanza: messages and presences reach none of slixmpp's own
-        handlers. An exception here would end the connection, so none gets out.
+        """The first look at every stanza: messages, presences and what strangers want to know
+        reach none of slixmpp's own handlers. An exception here would end the connection, so none
+        gets out.
         """
-        if not isinstance(stanza, (Message, Presence)):
+        if not isinstance(stanza, (Message, Presence, Iq)):
             return stanza
         try:
+            if isinstance(stanza, Iq):
+                return None if turn_away(self.client, stanza, self._answers) else stanza
             sender = sender_of(stanza)
             if sender is not None and isinstance(stanza, Message):
                 self._take_message(stanza, sender)
@@ -166,6 +170,10 @@ class Account:
         except Exception:  # noqa: BLE001
             _log.exception("xmpp_stanza_failed", jid=self.jid)
         return None
+
+    def _answers(self, bare_jid: str) -> bool:  # noqa: ARG002
+        """May they, beside the account's own clients and its server, ask what this client is?"""
+        return False
 
     def _take_message(self, stanza: Message, sender: JID) -> None:
         for take in self._takers:

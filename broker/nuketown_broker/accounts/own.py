@@ -47,6 +47,9 @@ class OwnAccount(Account):
         """Call ``call`` with the bare JID of an approver who adds this account as a contact."""
         self._on_contact.append(call)
 
+    def _answers(self, bare_jid: str) -> bool:
+        return bare_jid in self._approvers()
+
     async def _start_session(self) -> None:
         self.client.send_presence(pnick=self._name, pstatus="Ready to ask")
         await self.client.get_roster(timeout=self._timing.answer_s)
