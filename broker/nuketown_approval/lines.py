@@ -167,8 +167,3 @@ class GrantInForce(BaseModel):
 def reply(**fields: Any) -> dict[str, Any]:
     """A positive reply."""
     return {"ok": True, **fields}
-
-
-def refusal(error: str) -> dict[str, Any]:
-    """A negative reply; ``error`` is one sentence."""
-    return {"ok": False, "error": error}

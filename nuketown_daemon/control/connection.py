@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from nuketown_approval.line_server import LineStream, refusal
 from nuketown_approval.peer import PeerCredentials
 from nuketown_daemon.control.contract import Control
 from nuketown_daemon.control.protocol import (
-    LINE_LIMIT,
     CancelOperation,
     HookOperation,
     Operation,
@@ -20,8 +19,6 @@ from nuketown_daemon.control.protocol import (
     TaskOperation,
     TasksOperation,
     WatchOperation,
-    encode,
-    error_reply,
     event_payload,
     listed_task_payload,
     parse_request,
@@ -52,52 +49,38 @@ class Connection:
         self,
         control: Control,
         peer: PeerCredentials,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        stream: LineStream,
         limits: Limits,
         *,
         hooks_allowed: bool,
     ) -> None:
         self._control = control
         self._peer = peer
-        self._reader = reader
-        self._writer = writer
+        self._stream = stream
         self._limits = limits
         self._hooks_allowed = hooks_allowed
-        # Nothing piles up here for a client that does not read: each line waits for the one before.
-        writer.transport.set_write_buffer_limits(high=0)
 
     async def serve(self) -> None:
-        """Answer line after line until the client closes, or has to be cut off."""
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while line := await self._read_line():
-                if not await self._answer(line):
-                    return
+        """Answer line after line until the client closes.
 
-    async def _read_line(self) -> bytes:
-        """The next line; empty at the end, and after a line that is too long."""
-        try:
-            async with asyncio.timeout(self._limits.idle_s):
-                return await self._reader.readuntil(b"\n")
-        except asyncio.IncompleteReadError as exc:
-            if exc.partial.strip():
-                await self._send(error_reply("the last line does not end: finish it by a newline."))
-        except asyncio.LimitOverrunError:
-            # Where the next line begins can't be known without reading all of this one.
-            await self._send(error_reply(f"the line is longer than {LINE_LIMIT} bytes."))
-        return b""
+        :raises ConnectionError: it is gone
+        :raises TimeoutError: it has to be cut off
+        """
+        while line := await self._stream.read():
+            if not await self._answer(line):
+                return
 
     async def _answer(self, line: bytes) -> bool:
         """Answer one line; False: that was the last one."""
         try:
             operation = parse_request(line)
         except ProtocolError as exc:
-            await self._send(error_reply(str(exc)))
+            await self._stream.send(refusal(str(exc)))
             return True
         if isinstance(operation, WatchOperation):
             await self._watch()
             return False
-        await self._send(await self._reply_to(operation))
+        await self._stream.send(await self._reply_to(operation))
         return True
 
     async def _reply_to(self, operation: Operation) -> dict[str, Any]:
@@ -105,12 +88,12 @@ class Connection:
             async with asyncio.timeout(self._limits.request_s):
                 return await self._perform(operation)
         except NuketownError as exc:
-            return error_reply(str(exc))
+            return refusal(str(exc))
         except TimeoutError:
-            return error_reply("the daemon took too long: look at the tasks before trying again.")
+            return refusal("the daemon took too long: look at the tasks before trying again.")
         except Exception:  # noqa: BLE001  (a client's request never ends the daemon)
             _log.exception("request on the socket failed", peer_uid=self._peer.uid)
-            return error_reply("the daemon failed at this request: its log says why.")
+            return refusal("the daemon failed at this request: its log says why.")
 
     async def _perform(self, operation: Operation) -> dict[str, Any]:
         control, uid = self._control, self._peer.uid
@@ -138,8 +121,8 @@ class Connection:
     async def _watch(self) -> None:
         """Stream events; a client that does not read loses some, then the connection."""
         with self._control.watch() as queue:
-            await self._send(_ok())
-            closed = asyncio.create_task(self._closed())
+            await self._stream.send(_ok())
+            closed = asyncio.create_task(self._stream.closed())
             try:
                 while not closed.done():
                     event = asyncio.create_task(queue.get())
@@ -149,21 +132,10 @@ class Connection:
                         if not event.done():
                             event.cancel()
                     if event.done() and not event.cancelled():
-                        await self._send({"event": event_payload(event.result())})
+                        await self._stream.send({"event": event_payload(event.result())})
             finally:
                 closed.cancel()
                 await asyncio.wait({closed})
-
-    async def _closed(self) -> None:
-        """Return when the client closes; what it says while it watches is not listened to."""
-        with contextlib.suppress(ConnectionError):
-            while await self._reader.read(LINE_LIMIT):
-                pass
-
-    async def _send(self, reply: dict[str, Any]) -> None:
-        self._writer.write(encode(reply))
-        async with asyncio.timeout(self._limits.write_s):
-            await self._writer.drain()
 
 
 def _ok(**values: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -125,17 +124,6 @@ def _sentence(error: ValidationError) -> str:
         return f"there is no such key here: {where!r}."
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {message}." if where else f"{message}."
-
-
-def encode(reply: dict[str, Any]) -> bytes:
-    """One line of ASCII JSON: no terminal or log is upset by it."""
-    return json.dumps(reply, separators=(",", ":")).encode() + b"\n"
-
-
-def error_reply(sentence: str, *, refused: bool = False) -> dict[str, Any]:
-    """``{"ok":false,"error":"…"}``; ``refused`` is set where the caller is not served at all."""
-    reply: dict[str, Any] = {"ok": False, "error": sentence}
-    return reply | {"refused": True} if refused else reply
 
 
 def task_payload(task: Task) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import socket
 import stat
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from nuketown_daemon.control.connection import Limits
 from nuketown_daemon.control.location import SocketLocation
@@ -43,6 +45,18 @@ class Line:
     async def at_end(self) -> bool:
         async with asyncio.timeout(10):
             return await self.reader.read() == b""
+
+
+def hung_up(client: socket.socket) -> bool:
+    """Has the server closed? What came before is read."""
+    try:
+        while client.recv(2**20):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
 
 
 @asynccontextmanager
@@ -185,12 +199,40 @@ async def test_a_thousand_connections(control, location, eventually):
         assert await eventually(free)
 
 
+@pytest.mark.fault
+async def test_without_descriptors_it_says_so_once_and_goes_on_afterwards(
+    control, location, eventually
+):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with ControlServer(control, location):
+        with socket.socket(socket.AF_UNIX) as waiting, capture_logs() as records:
+            waiting.setblocking(False)  # noqa: FBT003
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_next_descriptor(), hard))
+            try:
+                waiting.connect(str(location.path))
+                await eventually(lambda: records)
+                await asyncio.sleep(0.3)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert [record["event"] for record in records] == ["no connection can be accepted"]
+            waiting.send(b'{"op":"status"}\n')
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(5):
+                assert json.loads(await loop.sock_recv(waiting, 2**16))["ok"] is True
+
+
+def _next_descriptor() -> int:
+    descriptor = os.open("/dev/null", os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
 @pytest.mark.attack
 async def test_a_watcher_that_does_not_read_is_cut_off_and_blocks_nobody(
     control, location, eventually
 ):
     limits = Limits(write_s=0.3)
-    async with ControlServer(control, location, limits=limits) as server:
+    async with ControlServer(control, location, limits=limits):
         with socket.socket(socket.AF_UNIX) as lazy:
             lazy.setblocking(False)  # noqa: FBT003
             lazy.connect(str(location.path))
@@ -202,7 +244,7 @@ async def test_a_watcher_that_does_not_read_is_cut_off_and_blocks_nobody(
                 async with connected(location.path) as client:
                     assert (await client.ask(op="status"))["ok"] is True
             await eventually(lambda: not control.events._subscribers)
-            await eventually(lambda: not server._connections)
+            await eventually(lambda: hung_up(lazy))
 
 
 async def test_a_watcher_that_closes_is_forgotten(control, location, eventually):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nuketown_approval.line_server import encoded
 from nuketown_daemon.control.protocol import (
     TEXT_IN_LISTS,
     CancelOperation,
     TaskOperation,
     TasksOperation,
-    encode,
     event_payload,
     listed_task_payload,
     parse_request,
@@ -111,7 +111,7 @@ def test_any_bytes_are_answered_with_a_sentence(data: bytes):
 
 @given(st.text())
 def test_replies_are_one_printable_ascii_line(text: str):
-    data = encode({"ok": False, "error": text})
+    data = encoded({"ok": False, "error": text})
     assert data.endswith(b"\n")
     assert data[:-1].isascii()
     assert all(byte >= 0x20 for byte in data[:-1])

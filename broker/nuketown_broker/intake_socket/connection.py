@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +10,14 @@ import structlog
 from pydantic import ValidationError
 
 from nuketown_approval.errors import ApprovalError, ApprovalProtocolError
+from nuketown_approval.line_server import LineStream, refusal
 from nuketown_approval.lines import (
-    LINE_LIMIT,
     OPERATION,
     Operation,
     PendingEvent,
     Submit,
     VerdictReply,
     Watch,
-    refusal,
 )
 from nuketown_broker.intake_socket.callers import Caller
 from nuketown_broker.intake_socket.operations import Operations
@@ -45,53 +42,32 @@ class Limits:
 class Connection:
     """A client whose credentials were accepted."""
 
-    def __init__(
-        self,
-        operations: Operations,
-        caller: Caller,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        limits: Limits,
-    ) -> None:
+    def __init__(self, operations: Operations, caller: Caller, stream: LineStream) -> None:
         self._operations = operations
         self._caller = caller
-        self._reader = reader
-        self._writer = writer
-        self._limits = limits
-        # Nothing piles up here for a client that does not read: each line waits for the one before.
-        writer.transport.set_write_buffer_limits(high=0)
+        self._stream = stream
 
     async def serve(self) -> None:
-        """Answer line after line until the client closes, or has to be cut off."""
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while line := await self._read_line():
-                if not await self._answer(line):
-                    return
+        """Answer line after line until the client closes.
 
-    async def _read_line(self) -> bytes:
-        """The next line; empty at the end, and after a line that is too long."""
-        try:
-            async with asyncio.timeout(self._limits.idle_s):
-                return await self._reader.readuntil(b"\n")
-        except asyncio.IncompleteReadError as exc:
-            if exc.partial.strip():
-                await self._send(refusal("the last line does not end: finish it by a newline."))
-        except asyncio.LimitOverrunError:
-            # Where the next line begins can't be known without reading all of this one.
-            await self._send(refusal(f"the line is longer than {LINE_LIMIT} bytes."))
-        return b""
+        :raises ConnectionError: it is gone
+        :raises TimeoutError: it has to be cut off
+        """
+        while line := await self._stream.read():
+            if not await self._answer(line):
+                return
 
     async def _answer(self, line: bytes) -> bool:
         """Answer one line; False: that was the last one."""
         try:
             operation = parsed(line)
         except ApprovalProtocolError as exc:
-            await self._send(refusal(str(exc)))
+            await self._stream.send(refusal(str(exc)))
             return True
         if isinstance(operation, (Submit, Watch)):
             await self._until_closed(operation)
             return False
-        await self._send(await self._reply_to(operation))
+        await self._stream.send(await self._reply_to(operation))
         return True
 
     async def _reply_to(self, operation: Operation) -> dict[str, Any]:
@@ -117,46 +93,38 @@ class Connection:
             await asyncio.wait({listening})
 
     async def _closed(self, gone: asyncio.Event) -> None:
-        """Return when the client closes; what it says meanwhile is not listened to."""
-        with contextlib.suppress(ConnectionError):
-            while await self._reader.read(LINE_LIMIT):
-                pass
+        await self._stream.closed()
         gone.set()
 
     async def _submit(self, operation: Submit, gone: asyncio.Event) -> None:
         def waits() -> None:
             event = {"event": "pending", "id": operation.request.id}
-            self._writer.write(encoded(event))
+            self._stream.begin_to_send(event)
 
         try:
             outcome = await self._operations.submit(operation, self._caller, gone, waits)
         except ApprovalError as exc:
-            await self._send(refusal(str(exc)))
+            await self._stream.send(refusal(str(exc)))
             return
         answer = VerdictReply(verdict=outcome.verdict, confined=outcome.confined)
-        await self._send(answer.model_dump(mode="json"))
+        await self._stream.send(answer.model_dump(mode="json"))
 
     async def _watch(self, gone: asyncio.Event) -> None:
         """Stream events; a client that does not read loses some, then the connection."""
         leaving = asyncio.create_task(gone.wait(), name="watcher")
         try:
             with self._operations.watch(self._caller) as queue:
-                await self._send({"ok": True})
+                await self._stream.send({"ok": True})
                 for event in self._operations.pending_events(self._caller):
-                    await self._send(event.model_dump(mode="json"))
+                    await self._stream.send(event.model_dump(mode="json"))
                 while not gone.is_set():
                     event_or_none = await _next(queue, leaving)
                     if event_or_none is not None and self._operations.may_see(
                         self._caller, event_or_none.agent
                     ):
-                        await self._send(event_or_none.model_dump(mode="json"))
+                        await self._stream.send(event_or_none.model_dump(mode="json"))
         finally:
             leaving.cancel()
-
-    async def _send(self, reply: dict[str, Any]) -> None:
-        self._writer.write(encoded(reply))
-        async with asyncio.timeout(self._limits.write_s):
-            await self._writer.drain()
 
 
 async def _next(
@@ -184,13 +152,3 @@ def parsed(line: bytes) -> Operation:
         raise ApprovalProtocolError(
             f"the line is no request ({where + ': ' if where else ''}{problem['msg']})."
         ) from exc
-
-
-def encoded(reply: dict[str, Any]) -> bytes:
-    """One line of ASCII JSON: no terminal or log is upset by it."""
-    return json.dumps(reply, separators=(",", ":")).encode() + b"\n"
-
-
-def refused(sentence: str) -> dict[str, Any]:
-    """For a caller that is not served at all."""
-    return {**refusal(sentence), "refused": True}

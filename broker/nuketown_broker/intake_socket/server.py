@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
-from collections import Counter
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import structlog
 
+from nuketown_approval.line_server import LineServer, LineStream, refusal
 from nuketown_approval.lines import LINE_LIMIT
 from nuketown_approval.listening import check_directory, listening_socket
-from nuketown_approval.peer import PeerCredentials, peer_credentials
+from nuketown_approval.peer import PeerCredentials
 from nuketown_broker.broker import Broker
-from nuketown_broker.intake_socket.callers import Caller, caller_of
-from nuketown_broker.intake_socket.connection import Connection, Limits, encoded, refused
+from nuketown_broker.intake_socket.callers import caller_of
+from nuketown_broker.intake_socket.connection import Connection, Limits
 from nuketown_broker.intake_socket.operations import Operations
 
 log = structlog.get_logger(__name__)
@@ -46,9 +44,6 @@ class IntakeSocket:
         self._path = path
         self._limits = limits or Limits()
         self._stack = contextlib.AsyncExitStack()
-        self._connections: set[asyncio.Task[None]] = set()
-        self._by_uid: Counter[int] = Counter()
-        self._closing = False
 
     async def __aenter__(self) -> Self:
         check_directory(self._path.parent, "the socket's directory")
@@ -56,11 +51,17 @@ class IntakeSocket:
             listener = stack.enter_context(
                 listening_socket(self._path, open_to_all=True, program="nuketown-broker")
             )
-            stack.push_async_callback(self._end_connections)
-            server = await asyncio.start_unix_server(
-                self._connected, sock=listener, limit=LINE_LIMIT
+            server = LineServer(
+                listener,
+                self._serve,
+                longest=LINE_LIMIT,
+                idle_s=self._limits.idle_s,
+                write_s=self._limits.write_s,
             )
-            stack.callback(server.close)
+            stack.push_async_callback(server.end_connections)
+            # Requests that wait are denied first, and their askers told.
+            stack.push_async_callback(self._broker.stop)
+            await stack.enter_async_context(server.accepting())
             self._stack = stack.pop_all()
         log.info("socket listens", path=str(self._path))
         return self
@@ -73,67 +74,23 @@ class IntakeSocket:
     ) -> None:
         await self._stack.aclose()
 
-    async def _end_connections(self) -> None:
-        """Requests that wait are denied first, and their askers told."""
-        self._closing = True
-        await self._broker.stop()
-        for task in self._connections:
-            task.cancel()
-        if self._connections:
-            await asyncio.wait(self._connections)
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._closing:  # accepted just before the listener was closed
-            writer.transport.abort()
-            return
-        task = asyncio.create_task(self._guard(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _guard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Let a client in if it is one of ours and not one too many, and clean up behind it."""
-        try:
-            # asyncio hands out a TransportSocket, which has getsockopt and stands for the real one.
-            peer = peer_credentials(cast("socket.socket", writer.get_extra_info("socket")))
-        except OSError:
-            writer.transport.abort()
-            return
-        self._by_uid[peer.uid] += 1
-        try:
-            caller = await self._caller(peer, writer)
-            if caller is not None:
-                await Connection(self._operations, caller, reader, writer, self._limits).serve()
-        except Exception:  # one connection never ends the broker
-            log.exception("connection on the socket failed", peer_uid=peer.uid)
-        finally:
-            self._by_uid[peer.uid] -= 1
-            if not self._by_uid[peer.uid]:
-                del self._by_uid[peer.uid]
-            _close(writer)
-
-    async def _caller(self, peer: PeerCredentials, writer: asyncio.StreamWriter) -> Caller | None:
+    async def _serve(self, stream: LineStream, peer: PeerCredentials, connections: int) -> None:
+        """Let a client in if it is one of ours and not one too many."""
         most = self._limits.connections_of_root if peer.uid == 0 else self._limits.connections
-        if self._by_uid[peer.uid] > most:
-            writer.write(encoded(refused(f"uid {peer.uid} has {most} connections already.")))
-            return None
-        caller = await caller_of(peer.uid, self._operations.configuration)
-        if caller is None:
-            log.warning("connection refused", peer_uid=peer.uid, peer_pid=peer.pid)
-            writer.write(
-                encoded(
-                    refused(
-                        f"this broker does not serve uid {peer.uid}: it serves root, the agents "
-                        "of its broker.toml and those who answer."
-                    )
-                )
+        if connections > most:
+            stream.begin_to_send(
+                refusal(f"uid {peer.uid} has {most} connections already.", refused=True)
             )
-        return caller
-
-
-def _close(writer: asyncio.StreamWriter) -> None:
-    """Close without waiting: what the client has not read by now is its own loss."""
-    transport = writer.transport
-    if transport.get_write_buffer_size():
-        transport.abort()
-    else:
-        writer.close()
+            return
+        caller = await caller_of(peer.uid, self._operations.configuration)
+        if caller is not None:
+            await Connection(self._operations, caller, stream).serve()
+            return
+        log.warning("connection refused", peer_uid=peer.uid, peer_pid=peer.pid)
+        stream.begin_to_send(
+            refusal(
+                f"this broker does not serve uid {peer.uid}: it serves root, the agents "
+                "of its broker.toml and those who answer.",
+                refused=True,
+            )
+        )
