@@ -182,3 +182,30 @@ def test_long_values_are_cut_visibly() -> None:
     assert visible("a\nb\r", keep_lines=True) == "a\nb\\r"
     assert visible("grüße 👍") == "grüße 👍"
     assert visible("\udcff") == r"\udcff"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rm\u3164-rf", r"rm\u3164-rf"),
+        ("a\u115fb\u1160c\uffa0d\u2800e", r"a\u115fb\u1160c\uffa0d\u2800e"),
+        ("a\ufe0fb\u034fc\U000e0101", r"a\ufe0fb\u034fc\U000e0101"),
+        ("x\u0338", r"x\u0338"),  # crossed out
+        ("5\u20e3", r"5\u20e3"),
+        (" \u0301", r" \u0301"),
+        ("\u0301", r"\u0301"),
+        ("e" + "\u0301" * 4, "e\u0301\u0301" + r"\u0301\u0301"),
+        ("ก" + "\u0e34" * 4, "ก\u0e34\u0e34" + r"\u0e34\u0e34"),
+    ],
+)
+def test_what_nobody_sees_and_what_paints_over_is_shown(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cafe\u0301", "Vie\u0302\u0301t", "กิ่ง", "हिन्दी", "שָׁלוֹם", "한국어", "\u1112\u1161\u11ab"],
+)
+def test_languages_stay_readable(text: str) -> None:
+    assert visible(text) == text
