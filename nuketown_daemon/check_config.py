@@ -19,7 +19,7 @@ def describe(configuration: Configuration, *, with_secrets: bool = True) -> str:
 
     :param with_secrets: False: look at the configuration alone. A build has neither the secrets
         nor the sockets' directories of the machine that it is for.
-    :raises ConfigError: a secret file can't be used
+    :raises ConfigError: a secret file, or ca_file, can't be used
     """
     secret = _opened if with_secrets else _closed
     identity, daemon = configuration.identity, configuration.daemon
@@ -44,10 +44,24 @@ def describe(configuration: Configuration, *, with_secrets: bool = True) -> str:
     ]
     if not with_secrets:
         return "\n".join(lines)
+    _check_authorities(configuration)
     missing = [name for name in ("git", "tmux") if shutil.which(name) is None]
     if missing:
         lines.append(f"warning: {' and '.join(missing)} not found in PATH: install it.")
+    if daemon.cli_path is not None and shutil.which(daemon.cli_path) is None:
+        lines.append(
+            f"warning: daemon.toml: cli_path: {daemon.cli_path} is no program that this user can "
+            "run: correct it."
+        )
     return "\n".join(lines)
+
+
+def _check_authorities(configuration: Configuration) -> None:
+    if configuration.xmpp is not None and configuration.xmpp.ca_file is not None:
+        # With slixmpp, which nothing else here needs.
+        from nuketown_daemon.xmpp.client import trust_of  # noqa: PLC0415
+
+        trust_of(configuration.xmpp)
 
 
 _Secret = Callable[[Callable[[], Path | None], str], str]
@@ -76,9 +90,11 @@ def _xmpp_lines(configuration: Configuration, secret: _Secret) -> list[str]:
     if xmpp is None:
         return ["xmpp: off (no xmpp.toml); tasks come from the local socket only"]
     password = secret(lambda: configuration.password_file, "xmpp.toml: password_file")
-    place = f" at {xmpp.host}:{xmpp.port or 5222}" if xmpp.host else ""
+    host = xmpp.host or (xmpp.jid.partition("@")[2] if xmpp.port else None)
+    place = f" at {host}:{xmpp.port or 5222}" if host else ""
+    trust = f" by {xmpp.ca_file} alone" if xmpp.ca_file else ""
     lines = [
-        f"xmpp: {xmpp.jid}{place}, TLS {xmpp.tls}, password from {password}",
+        f"xmpp: {xmpp.jid}{place}, TLS {xmpp.tls}{trust}, password from {password}",
         f"owners: {', '.join(xmpp.owners) or 'nobody'}; peers: {', '.join(xmpp.peers) or 'none'}; "
         f"rooms: {', '.join(xmpp.rooms) or 'none'}",
     ]

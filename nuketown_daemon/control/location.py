@@ -40,8 +40,9 @@ class SocketDirectories:
 
     def __init__(self, agents: Path = AGENTS_DIRECTORY, runtime: Path | None = None) -> None:
         self.agents = agents
-        named = os.environ.get("XDG_RUNTIME_DIR")
-        self.runtime = runtime or (Path(named) if named else None)
+        named = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+        # A relative one is to be ignored (XDG Base Directory Specification).
+        self.runtime = runtime or (named if named.is_absolute() else None)
 
     @property
     def runtime_socket(self) -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nuketown_daemon.check_config import describe
 from nuketown_daemon.configuration import configuration_directory, load, state_directory
 from nuketown_daemon.errors import ConfigError
 from nuketown_daemon.secret_file import read_secret
@@ -273,12 +274,27 @@ def test_check_config_prints_what_it_would_do(directory: Path, tmp_path: Path) -
     (directory / "xmpp.toml").write_text(
         f'jid = "ada@6bit.com"\npassword_file = "{password}"\nowners = ["josh@6bit.com"]\n'
     )
-    (directory / "daemon.toml").write_text(f'socket = "{tmp_path}/daemon.sock"\n')
+    (directory / "daemon.toml").write_text(
+        f'socket = "{tmp_path}/daemon.sock"\ncli_path = "{password}"\n'
+    )
     ran = _daemon(directory, "--check-config")
     assert ran.returncode == 0, ran.stderr
     for fact in ("ada (software)", "ada@6bit.com", "josh@6bit.com", "claude-haiku", "daemon.sock"):
         assert fact in ran.stdout
+    assert f"cli_path: {password} is no program" in ran.stdout
     assert "hunter2" not in ran.stdout + ran.stderr
+
+
+def test_authorities_that_can_not_be_used_are_found(directory: Path, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hunter2\n")
+    password.chmod(0o600)
+    (directory / "xmpp.toml").write_text(
+        f'jid = "ada@6bit.com"\npassword_file = "{password}"\nca_file = "{tmp_path}"\n'
+    )
+    (directory / "daemon.toml").write_text(f'socket = "{tmp_path}/daemon.sock"\n')
+    with pytest.raises(ConfigError, match=r"ca_file: .* name a file with the server's CA"):
+        describe(load(directory))
 
 
 def test_a_build_checks_without_secrets(directory: Path) -> None:

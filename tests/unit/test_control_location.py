@@ -54,6 +54,8 @@ def test_no_place_at_all(short_tmp: Path, monkeypatch: pytest.MonkeyPatch):
 def test_environment_names_the_runtime_directory(short_tmp: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_tmp))
     assert SocketDirectories().runtime_socket == short_tmp / "nuketown/daemon.sock"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "run")
+    assert SocketDirectories().runtime_socket is None
 
 
 def test_too_long_a_path(short_tmp: Path):
