@@ -9,12 +9,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nuketown_approval import log_output
 from nuketown_daemon import __version__
-from nuketown_daemon.configuration import Configuration, load
 from nuketown_daemon.errors import NuketownError
-from nuketown_daemon.secret_file import read_secret
+
+if TYPE_CHECKING:
+    from nuketown_daemon.configuration import Configuration
 
 _INTERRUPTED = 130
 
@@ -45,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; the exit status is 78 (EX_CONFIG) for a configuration that can't be used."""
     arguments = _arguments(argv)
     try:
+        # Ctrl-C does not wait until all of this is there.
+        from nuketown_daemon.configuration import load  # noqa: PLC0415
+
         configuration = load(arguments.config)
         if arguments.check_config:
             # Only for this is the reader of every secret and program needed.
@@ -68,6 +72,9 @@ def _print(text: str) -> None:
 
 
 def _run(configuration: Configuration) -> int:
+    from nuketown_approval import log_output  # noqa: PLC0415
+    from nuketown_daemon.secret_file import read_secret  # noqa: PLC0415
+
     if configuration.api_key_file is not None:  # sessions want it; told now, not at the first task
         read_secret(configuration.api_key_file, key=configuration.api_key_setting)
     log_output.configure(configuration.daemon.log_level, identifier="nuketown-daemon")

@@ -36,7 +36,7 @@ def sentence(directory: Path, files: Mapping[str, Any], error: ValidationError) 
     """
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
-    location = [str(part) for part in first["loc"]]
+    location = [str(part) for part in first["loc"] if part != "[key]"]  # of pydantic, for a name
     name, keys = location[0], ".".join(location[1:])
     variable = variable_for(location)
     where = str(directory / f"{name}.toml")

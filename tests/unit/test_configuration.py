@@ -108,7 +108,7 @@ def test_defaults_need_only_a_name(directory: Path) -> None:
             "",
             "in the clear",
         ),
-        ("repos.toml", '["../x"]\nurl = "git@x:y"\n', "../x", "project name"),
+        ("repos.toml", '["../x"]\nurl = "git@x:y"\n', "toml: ../x: ", "project name"),
         ("repos.toml", '[x]\nurl = "ext::sh -c x"\n', "x.url", "remote"),
         ("repos.toml", '[x]\nurl = "--upload-pack=x"\n', "x.url", "remote"),
         ("repos.toml", '[x]\nurl = "../hello"\n', "x.url", "an absolute path"),
@@ -332,3 +332,23 @@ def test_a_key_that_others_can_read_is_found_at_the_start(directory: Path, tmp_p
         f"nuketown-daemon: daemon.toml: api_key_file: the secret file {key}"
     )
     assert len(ran.stderr.splitlines()) == 1
+
+
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pydantic":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from nuketown_daemon.__main__ import main
+sys.exit(main([]))
+"""
+
+
+def test_ctrl_c_while_the_daemon_is_still_loading() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_LOADING],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
