@@ -143,3 +143,38 @@ async def test_a_stop_while_dns_is_silent_leaves_no_question_open(
             await eventually(lambda: client._resolver)
             resolver = client._resolver
         assert resolver._closed
+
+
+async def test_tls_that_breaks_off_is_no_untrusted_certificate(prosody_server, agent_of):
+    """As while a server behind a proxy restarts: it is tried again soon."""
+    met = 0
+
+    async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal met
+        met += 1
+        tls = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+        await reader.readuntil(b"1.0'>")
+        writer.write(
+            b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+            b" version='1.0'><stream:features>" + tls + b"</stream:features>"
+        )
+        await reader.readuntil(b"/>")
+        writer.write(tls.replace(b"starttls", b"proceed"))
+        await reader.read(1)
+        writer.write(b"\x15\x03\x03\x00\x02\x02\x50")  # alert: fatal, internal error
+        writer.close()
+
+    async with await asyncio.start_server(breaks_off, HOST, 0) as server:
+        agent = await agent_of(prosody_server, tls=True, port=server.sockets[0].getsockname()[1])
+        async with agent.running(wait=False) as connection:
+            await eventually(lambda: met >= 2)
+            assert connection.problem is None
+
+
+async def test_acknowledgements_are_counted_anew_in_every_session(prosody_server, agent_of):
+    agent = await agent_of(prosody_server)
+    async with agent.running(wait=False) as connection:
+        # As after a session with a server that lets none be resumed.
+        connection._client.stream_management.last_ack = 57
+        await eventually(lambda: connection.connected)
+        assert connection._client.stream_management.last_ack < 57

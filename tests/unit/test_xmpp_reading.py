@@ -11,6 +11,7 @@ from nuketown_approval.xmpp.backoff import Backoff
 from nuketown_approval.xmpp.forwarded import received_carbon, sender_of
 from nuketown_daemon.configuration import Identity, Xmpp
 from nuketown_daemon.errors import ProtocolError
+from nuketown_daemon.xmpp.addressing import said_to
 from nuketown_daemon.xmpp.archive import Archive, Page
 from nuketown_daemon.xmpp.client import AgentClient, trust_of
 from nuketown_daemon.xmpp.reading import (
@@ -112,6 +113,37 @@ def test_the_words_of_a_reaction_are_no_answer():
         "<reaction>👀</reaction></reactions>"
     )
     assert read_direct(message(reaction), OWN) is None
+
+
+ROOM = "town@rooms.example.org"
+
+
+@pytest.mark.parametrize(
+    ("words", "answers", "our_id", "heard"),
+    [
+        ("ada: go", "", None, "ada: go"),
+        ("Ada, go", "", None, "Ada, go"),
+        ("@ada_ go", "", None, "@ada go"),
+        ("ada_, go", "", None, "ada, go"),
+        ("go", f"{ROOM}/ada_", None, "go"),
+        ("go", f"{ROOM}/boss", "ours", "go"),
+        ("go", f"{ROOM}/boss", None, None),
+        ("adam, go", "", None, None),
+        ("go, ada", "", None, None),
+    ],
+)
+def test_what_is_said_to_the_agent_in_a_room(
+    words: str, answers: str, our_id: str | None, heard: str | None
+):
+    stanza = message(
+        f"<body>{words}</body><reply xmlns='urn:xmpp:reply:0' id='theirs' to='{answers}'/>",
+        **{"from": f"{ROOM}/boss", "type": "groupchat"},
+    )
+    reading = read_room(stanza, "josh@example.org")
+    assert reading is not None
+    said = said_to(reading, name="ada", nickname="ada_", our_id=our_id)
+    assert (said.message.body if said else None) == heard
+    assert said is None or said.message.reply_to_id == (our_id or "theirs")
 
 
 FORWARDED = (
