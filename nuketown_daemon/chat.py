@@ -42,3 +42,11 @@ class OutgoingMessage:
     task_id: int | None = None
     choices: tuple[str, ...] = ()
     """Answers to offer as quick responses (XEP-0439)."""
+
+    @property
+    def asks(self) -> bool:
+        """Does a session ask another agent for something? All else is said by the daemon itself.
+
+        What a daemon says about a task is in that task's thread; this begins a conversation.
+        """
+        return self.task_id is not None and self.thread is None

@@ -42,7 +42,10 @@ _ASK_SCHEMA = {
     },
     "required": ["question"],
 }
-_MESSAGE = "Send a chat message to another agent, by its name. It does not wait for an answer."
+_MESSAGE = (
+    "Ask another agent for something, by its name, in a chat message. It does not wait for an "
+    "answer, and none is heard here: say where you want the result."
+)
 _MESSAGE_SCHEMA = {
     "type": "object",
     "properties": {

@@ -38,6 +38,9 @@ _RETRACTIONS = (
     "{urn:xmpp:fasten:0}apply-to/{urn:xmpp:message-retract:0}retract",
 )
 _ID_LIMIT = 1024
+NOTICE = "{urn:nuketown:chat}notice"
+"""Marks what a daemon says by itself: answers, questions, progress, reports (docs/chat.md). Another
+daemon takes none of it for a task, or two agents would give each other work for ever."""
 
 
 class Trouble(StrEnum):
@@ -114,6 +117,8 @@ def _read(
     archive_id: str | None = None,
     delayed: bool = False,
 ) -> Reading | None:
+    if xml.find(NOTICE) is not None:
+        return None
     body = _body(xml)
     trouble = _trouble(xml, body)
     # The text that comes with a reaction (XEP-0444 §4) is for clients that know none.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree as ET
 
 from slixmpp.stanza import Message
 
 from nuketown_daemon.chat import OutgoingMessage
 from nuketown_daemon.xmpp.client import AgentClient
 from nuketown_daemon.xmpp.contract import OutboxEntry, ProgressUpdate
+from nuketown_daemon.xmpp.reading import NOTICE
 
 BODY_LIMIT = 32 * 1024
 """Longest body sent, in UTF-8 bytes; servers close the stream on stanzas not much longer, also
@@ -49,7 +51,9 @@ def outbox_stanza(client: AgentClient, entry: OutboxEntry, nickname: str | None)
     too_long = client.violations and entry.attempts >= _MANY_ATTEMPTS
     limit = _SMALL if too_long else BODY_LIMIT
     body = clean(said.body, limit)
-    stanza = _message(client, said.to, body, said.thread, in_room=said.in_room)
+    stanza = _message(
+        client, said.to, body, said.thread, in_room=said.in_room, notice=not said.asks
+    )
     stanza["id"] = entry.stanza_id
     stanza["origin_id"]["id"] = entry.stanza_id
     stanza["chat_state"] = "active"
@@ -87,7 +91,13 @@ def short_answer(client: AgentClient, to: str, text: str, *, in_room: bool) -> M
 
 
 def _message(
-    client: AgentClient, to: str, body: str, thread: str | None, *, in_room: bool
+    client: AgentClient,
+    to: str,
+    body: str,
+    thread: str | None,
+    *,
+    in_room: bool,
+    notice: bool = True,
 ) -> Message:
     stanza = client.make_message(
         to,
@@ -96,4 +106,6 @@ def _message(
     )
     if thread:
         stanza["thread"] = clean(thread)
+    if notice:
+        stanza.append(ET.Element(NOTICE))
     return stanza

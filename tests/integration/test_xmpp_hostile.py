@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from slixmpp.stanza import Message
 
+from nuketown_daemon.xmpp.contract import ProgressUpdate
 from nuketown_demo.prosody import Prosody
 from tests.prosody_fixture import Person, make_account
 
@@ -199,6 +200,21 @@ async def test_no_stanza_is_deep_enough_to_end_the_connection(prosody_server, ac
         owner.say(agent.jid, "status")
         await agent.hears("status")
         assert lost == []
+
+
+async def test_two_agents_do_not_give_each_other_work_for_ever(prosody_server, agent_of):
+    ada, bob = await agent_of(prosody_server), await agent_of(prosody_server)
+    ada.peers, bob.peers = (bob.jid,), (ada.jid,)
+    async with ada.running() as connection, bob.running():
+        connection.show_progress(ProgressUpdate(1, bob.jid, "I look at hello.", "t"))
+        connection._answer(bob.jid, "Your message waits.")
+        for thread in ("t", None):
+            await ada.say(bob.jid, "On it: look at hello.", thread=thread)
+        await ada.say(bob.jid, "Which project: hello?", thread="t", task_id=1, choices=("hello",))
+        await ada.outbox_empties()
+        await ada.say(bob.jid, "please look at hello", task_id=1)  # a session's tool message_agent
+        await bob.hears("please look at hello")
+        assert bob.bodies == ["please look at hello"]
 
 
 async def test_stanzas_without_a_sender_are_nobody_s(prosody_server, account, agent_of):
