@@ -18,7 +18,8 @@ _LOCAL = re.compile(r"(?:file://)?(?P<path>/.*)")
 _ENCRYPTED = {"ssh": 22, "git+ssh": 22, "ssh+git": 22, "https": 443}
 _NAMED = re.compile(
     r"(?:https?|ssh|git|file)://[^\s<>\"'`]+"
-    r"|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[A-Za-z0-9_~/][^\s<>\"'`]*"
+    # A word is looked at once, from its beginning, however long it is.
+    r"|(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]++@[A-Za-z0-9.-]++:[A-Za-z0-9_~/][^\s<>\"'`]*"
 )
 _CLONES_LIMIT = 200
 """Clones whose remotes are looked up for the bootstrap."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import time
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,14 @@ def test_a_shown_line_holds_no_password(password: str, scheme: str) -> None:
 )
 def test_remote_in_an_answer(text: str, url: str | None) -> None:
     assert url_in(text) == url
+
+
+@pytest.mark.attack
+def test_a_long_answer_does_not_keep_the_daemon_busy() -> None:
+    began = time.thread_time()
+    for text in ("a" * 64 * 1024, "a@" * 32 * 1024, "a@a:" * 16 * 1024):
+        url_in(text)
+    assert time.thread_time() - began < 1.0
 
 
 @pytest.mark.attack
