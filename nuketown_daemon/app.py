@@ -21,7 +21,7 @@ from nuketown_daemon.control.contract import HookReport, Status, TaskSubmission
 from nuketown_daemon.control.location import SocketDirectories
 from nuketown_daemon.control.server import ControlServer
 from nuketown_daemon.dialogue import Dialogue
-from nuketown_daemon.errors import ProtocolError
+from nuketown_daemon.errors import JournalError, ProtocolError
 from nuketown_daemon.events import Event, EventStream
 from nuketown_daemon.intake import Intake, Understanding
 from nuketown_daemon.journal import Journal
@@ -162,12 +162,11 @@ class Application:
                 "nothing is running." if task_id is None else f"there is no task {task_id}."
             )
         answer = await self._commands.cancel(task, uid_requester(peer_uid))
-        if answer.write is not None:
-            await self._journal.write(answer.write)
-        elif answer.afterwards is not None:
-            answer.afterwards()
-        else:
+        if answer.write is None:
             raise ProtocolError(answer.text)
+        await self._journal.write(answer.write)
+        if answer.afterwards is not None:
+            answer.afterwards()
         return await self._journal.tasks.get(task.id) or task
 
     def watch(self) -> AbstractContextManager[asyncio.Queue[Event]]:
@@ -200,7 +199,10 @@ async def run(configuration: Configuration) -> None:
         journal = await stack.enter_async_context(
             Journal.open(state_directory() / "journal.sqlite3")
         )
-        await journal.messages.prune()
+        try:
+            await journal.messages.prune()
+        except JournalError as exc:  # no room, say: people are told when they write
+            log.warning("old messages are kept for now", reason=str(exc))
         location = SocketDirectories().of_daemon(configuration)
         application = Application(configuration, journal, location.path)
         await stack.enter_async_context(ControlServer(application, location))

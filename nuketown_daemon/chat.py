@@ -5,6 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def whole(text: str) -> str:
+    r"""Return ``text`` without halves of surrogate pairs, which no UTF-8 can carry.
+
+    JSON can hold them, and programs in JavaScript cut texts in the middle of an emoji.
+
+    >>> whole("cut \ud83d")
+    'cut ?'
+    """
+    return text.encode(errors="replace").decode()
+
+
 @dataclass(frozen=True)
 class IncomingMessage:
     """Something said to the agent. ``sender`` is what the server stamped, never a payload."""

@@ -155,10 +155,14 @@ class ChatCommands:
             return Answer(f"Taken out of the queue: {reporting.name_of(task)}.", self._drop(task))
         stopping = f"Stopping: {reporting.name_of(task)}."
 
+        def write(transaction: Transaction) -> str | None:
+            self._journal.tasks.ask_stop(transaction, task.id)
+            return None
+
         def stop() -> None:
             self._runner.stop(task.id)
 
-        return Answer(stopping, afterwards=stop)
+        return Answer(stopping, write, stop)
 
     def _drop(self, task: Task) -> Callable[[Transaction], str | None]:
         def write(transaction: Transaction) -> str | None:

@@ -51,18 +51,21 @@ class Dialogue:
 
         :raises SessionError: nobody to ask, or no answer in time
         """
-        question = await self._write_down(task, text, choices)
+        asked_before = await self._asked_before(task, text, choices)
+        question = asked_before or await self._write_down(task, text, choices)
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[question.id] = future
         answered = False
         try:
+            if asked_before is not None:
+                await self._look_for_answer(asked_before)
             async with asyncio.timeout(self._timeout_s):
                 answer = await future
             answered = True
+            if asked_before is not None:
+                await self._close(asked_before, answer)
         except TimeoutError as exc:
-            await self._journal.write(
-                lambda transaction: self._journal.questions.close(transaction, question.id, None)
-            )
+            await self._close(question, None)
             raise SessionError(
                 f"nobody answered within {self._timeout_s / 60:.0f} minutes: {text[:200]}"
             ) from exc
@@ -72,6 +75,27 @@ class Dialogue:
             if not answered:
                 future.cancel()
         return answer
+
+    async def _asked_before(
+        self, task: Task, text: str, choices: tuple[str, ...]
+    ) -> Question | None:
+        """The same question, asked before a restart: nobody has to read or answer it twice."""
+        for question in await self._journal.questions.unsettled_of_task(task.id):
+            if (question.text, question.choices) == (text, choices) and not self.awaits(question):
+                return question
+        return None
+
+    async def _look_for_answer(self, question: Question) -> None:
+        """Take what was said since; from here on it is handed over, as somebody waits."""
+        assert question.task_id is not None
+        for now in await self._journal.questions.unsettled_of_task(question.task_id):
+            if now.id == question.id and now.answer is not None:
+                self.answered(now, now.answer)
+
+    async def _close(self, question: Question, answer: str | None) -> None:
+        await self._journal.write(
+            lambda transaction: self._journal.questions.close(transaction, question.id, answer)
+        )
 
     async def _write_down(self, task: Task, text: str, choices: tuple[str, ...]) -> Question:
         message = self.message(task, text, choices)
@@ -91,7 +115,16 @@ class Dialogue:
             choices=choices,
         )
 
+        stale = [
+            earlier
+            for earlier in await self._journal.questions.unsettled_of_task(task.id)
+            if not self.awaits(earlier)
+        ]
+
         def write(transaction: Transaction) -> Question:
+            for earlier in stale:
+                # Asked before a restart, in other words: an answer would be taken for that one.
+                self._journal.questions.close(transaction, earlier.id, earlier.answer)
             stanza_id = self._journal.messages.add(transaction, message)
             return self._journal.questions.add(transaction, replace(question, stanza_id=stanza_id))
 

@@ -114,11 +114,13 @@ class Intake:
             reply_to=reply_to,
             thread=_new_thread(),
         )
-        task = await self._journal.write(
-            lambda transaction: self._journal.tasks.add(transaction, request)
-        )
-        self._runner.wake()
-        return task
+
+        def write(transaction: Transaction) -> Task:
+            # Not after it: the client may be gone by then, and the task must not be left waiting.
+            transaction.on_commit(self._runner.wake)
+            return self._journal.tasks.add(transaction, request)
+
+        return await self._journal.write(write)
 
     async def _parse_submission(self, submission: TaskSubmission) -> ParsedTask:
         if submission.text is None:
@@ -224,8 +226,13 @@ class Intake:
         task_id = question.task_id
         late = f"Answer to your question «{question.text}»: {text}"
         awaited = self._dialogue.awaits(question)
+        prepares = self._runner.prepares(task_id)
 
         def write(transaction: Transaction) -> str | None:
+            if prepares and not awaited:
+                # Asked before a restart: preparing comes to the same question again.
+                self._journal.questions.keep_answer(transaction, question.id, text)
+                return None
             self._journal.questions.close(transaction, question.id, text)
             if not awaited:
                 # Asked before a restart: the session that goes on now is told.
@@ -233,7 +240,7 @@ class Intake:
             return None
 
         def hand_over() -> None:
-            if not self._dialogue.answered(question, text):
+            if not self._dialogue.answered(question, text) and not prepares:
                 self._runner.steer(task_id, late)
 
         return Answer("", write, hand_over)
@@ -337,13 +344,16 @@ class Intake:
         known = self._resolver.known_projects()
         if not known:
             return unclear
+        run = f"intake:{uuid.uuid4().hex[:8]}"
+        # First: while the journal can't be written a message is tried again and again, and no
+        # model may be paid for each time.
+        await self._journal.tasks.spent(run, None, 0.0, 0)
         try:
             limit = allowance(self._budget, spent_today=await self._journal.tasks.spent_today())
             found = await self._understand(unclear.text, known, limit)
         except (BudgetError, NuketownError) as exc:
             log.info("message not understood by a model", reason=str(exc))
             return unclear
-        run = f"intake:{uuid.uuid4().hex[:8]}"
         await self._journal.tasks.spent(run, None, found.cost_usd, found.turns)
         if found.project in known and found.project is not None:
             # The words stay the sender's: the model chooses the project and nothing else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nuketown_daemon.chat import whole
 from nuketown_daemon.task import Mode, Task, TaskState
 
 _RESULT_LIMIT = 3000
@@ -33,7 +34,7 @@ def ordinal(number: int) -> str:
 
 def shortened(text: str, limit: int = _RESULT_LIMIT) -> str:
     """Text cut at ``limit`` characters, with a visible mark."""
-    text = text.strip()
+    text = whole(text).strip()
     return text if len(text) <= limit else text[:limit].rstrip() + " … (cut)"
 
 

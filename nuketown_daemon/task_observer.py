@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import structlog
+
 from nuketown_daemon.approvals import Approvals
-from nuketown_daemon.chat import OutgoingMessage
+from nuketown_daemon.chat import OutgoingMessage, whole
 from nuketown_daemon.dialogue import Dialogue
-from nuketown_daemon.errors import SessionError
-from nuketown_daemon.journal import Journal
+from nuketown_daemon.errors import JournalError, SessionError
+from nuketown_daemon.journal import Journal, Transaction
 from nuketown_daemon.people import People
 from nuketown_daemon.status_board import StatusBoard
 from nuketown_daemon.task import Task
 from nuketown_daemon.xmpp.contract import Messenger, ProgressUpdate
+
+log = structlog.get_logger(__name__)
 
 
 class TaskObserver:
@@ -36,9 +42,14 @@ class TaskObserver:
         self._board = board
         self._messenger = messenger
         self._approvals = approvals
+        self._owed: dict[str, tuple[float, int]] = {}
+        """Totals of processes that are not in the ledger yet."""
+        self._heard = 0
+        """Steering messages that the session has, and the journal does not know."""
 
     async def progress(self, text: str) -> None:
         """Show how it goes on."""
+        text = whole(text)
         self._board.progress(self.task, text)
         to = self._dialogue.recipient(self.task)
         if self._messenger is not None and to is not None:
@@ -50,8 +61,10 @@ class TaskObserver:
 
     async def say(self, text: str) -> None:
         """Tell the requester something that must arrive."""
-        task = self.task
-        await self._journal.write(lambda transaction: self._dialogue.say(transaction, task, text))
+        task, text = self.task, whole(text)
+        await self._journal.until_written(
+            lambda transaction: self._dialogue.say(transaction, task, text)
+        )
 
     async def waiting(self, reason: str | None) -> None:
         """Show that it waits."""
@@ -64,7 +77,9 @@ class TaskObserver:
         """
         self._board.waiting_for("an answer")
         try:
-            return await self._dialogue.ask(self.task, question, choices)
+            return await self._dialogue.ask(
+                self.task, whole(question), tuple(whole(choice) for choice in choices)
+            )
         finally:
             self._board.waiting_for(None)
 
@@ -85,6 +100,7 @@ class TaskObserver:
         jid = self._people.peer_named(agent)
         if jid is None:
             raise SessionError(f"{agent[:60]!r} is not among the peers of xmpp.toml.")
+        text = whole(text)
         message = OutgoingMessage(jid, text, task_id=self.task.id)
         await self._journal.write(
             lambda transaction: self._journal.messages.add(transaction, message)
@@ -92,12 +108,38 @@ class TaskObserver:
         self._board.said(f"to {jid}: {text}", self.task)
 
     async def spent(self, cost_usd: float, turns: int) -> None:
-        """Note what the process that runs now has cost so far."""
-        await self._journal.tasks.spent(self.run_name, self.task.id, cost_usd, turns)
+        """Note what the process that runs now has cost so far.
+
+        Where the journal can't be written the work goes on: it is noted later, see :meth:`settle`.
+        """
+        self._owed[self.run_name] = (cost_usd, turns)
+        await self._note()
 
     async def steered(self) -> None:
-        """Note that the session has the oldest steering message."""
-        await self._journal.steering.taken(self.task.id)
+        """Note that the session has the oldest steering message, now or later as with costs."""
+        self._heard += 1
+        await self._note()
+
+    async def _note(self) -> None:
+        owed, heard = self._owed, self._heard
+        self._owed, self._heard = {}, 0
+        try:
+            await self._journal.write(lambda transaction: self._write(transaction, owed, heard))
+        except JournalError as exc:
+            self._owed = owed | self._owed
+            self._heard += heard
+            log.warning("cost and words are noted later", task=self.task.id, reason=str(exc))
+
+    def settle(self, transaction: Transaction) -> None:
+        """Write down, with the end of the task, what could not be written before."""
+        self._write(transaction, self._owed, self._heard)
+
+    def _write(
+        self, transaction: Transaction, owed: Mapping[str, tuple[float, int]], heard: int
+    ) -> None:
+        for run, (cost_usd, turns) in owed.items():
+            self._journal.tasks.note_spent(transaction, run, self.task.id, cost_usd, turns)
+        self._journal.steering.note_taken(transaction, self.task.id, heard)
 
     async def model_started(self) -> None:
         """Note that the bootstrap may have been paid for from here on."""

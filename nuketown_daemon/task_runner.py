@@ -15,7 +15,13 @@ from nuketown_daemon.approvals import Approvals
 from nuketown_daemon.budget import allowance
 from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.dialogue import Dialogue
-from nuketown_daemon.errors import BudgetError, NuketownError, SessionError, WorkspaceError
+from nuketown_daemon.errors import (
+    BudgetError,
+    NuketownError,
+    SessionError,
+    TransitionError,
+    WorkspaceError,
+)
 from nuketown_daemon.journal import Journal, Transaction
 from nuketown_daemon.people import People
 from nuketown_daemon.session.contract import (
@@ -26,7 +32,7 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.status_board import StatusBoard
-from nuketown_daemon.task import ENDED, PROMPT_LIMIT, Mode, Task, TaskState
+from nuketown_daemon.task import PROMPT_LIMIT, Mode, Task, TaskState
 from nuketown_daemon.task_observer import TaskObserver
 from nuketown_daemon.workspace.changes import changes_since
 from nuketown_daemon.workspace.contract import Workspace, WorkspaceResolver
@@ -41,7 +47,6 @@ _STATES = {
     Outcome.TIMED_OUT: TaskState.FAILED,
     Outcome.LOST: TaskState.INTERRUPTED,
 }
-_JOURNAL_RETRY_S = 5.0
 
 
 @dataclass
@@ -93,6 +98,14 @@ class TaskRunner:
         """Is this task past the queue?"""
         return self._running is not None and self._running.task.id == task_id
 
+    def prepares(self, task_id: int) -> bool:
+        """Is this task on, and its session not begun?"""
+        return (
+            self._running is not None
+            and self._running.task.id == task_id
+            and self._running.task.state is not TaskState.RUNNING
+        )
+
     def steer(self, task_id: int, text: str) -> bool:
         """Say ``text`` to the session of a task; False if it does not run any more."""
         if self._running is None or self._running.task.id != task_id:
@@ -111,7 +124,8 @@ class TaskRunner:
         """Work until cancelled. What was running when the daemon went down comes first."""
         for task in await self._journal.tasks.in_states(TaskState.PREPARING, TaskState.RUNNING):
             log.info("task taken up again", task=task.id, state=task.state)
-            await self._supervise(task, await self._journal.steering.untaken(task.id))
+            said = await self._journal.steering.untaken(task.id)
+            await self._supervise(task, said, stop=await self._journal.tasks.stop_asked(task.id))
         while True:
             self._queue_grew.clear()
             found = await self._journal.next_queued()
@@ -120,8 +134,11 @@ class TaskRunner:
             else:
                 await self._supervise(*found)
 
-    async def _supervise(self, task: Task, said: list[str]) -> None:
-        """Run one task; whatever goes wrong in it is its own end, not the daemon's."""
+    async def _supervise(self, task: Task, said: list[str], *, stop: bool = False) -> None:
+        """Run one task; whatever goes wrong in it is its own end, not the daemon's.
+
+        :param stop: it was told to stop before the daemon went down
+        """
         observer = TaskObserver(
             task,
             journal=self._journal,
@@ -134,10 +151,12 @@ class TaskRunner:
         self._running = running = _Running(task)
         for text in said:
             running.control.steering.put_nowait(text)
+        if stop:
+            running.control.stop.set()
         self._board.working_on(task)
         try:
             result = await self._attempt(running, observer)
-            await self._finish(running, result)
+            await self._finish(running, observer, result)
             if self._approvals is not None:
                 await self._approvals.task_ended()
         finally:
@@ -265,7 +284,7 @@ class TaskRunner:
             resume=earlier is not None and earlier.session_id == task.session_id,
             recover=recover,
             timeout_s=self._configuration.daemon.headless_timeout,
-            max_cost_usd=await self._allowance(task),
+            max_cost_usd=await self._allowance_of_session(task, recover=recover),
         )
         log.info(
             "session begins", task=task.id, mode=task.session_mode, session=task.session_id,
@@ -275,6 +294,14 @@ class TaskRunner:
         if result.cost_usd or result.turns:
             await observer.spent(result.cost_usd, result.turns)
         return result
+
+    async def _allowance_of_session(self, task: Task, *, recover: bool) -> float | None:
+        try:
+            return await self._allowance(task)
+        except BudgetError:
+            if not recover:
+                raise
+            return 0.0  # what was finished is told all the same
 
     async def _allowance(self, task: Task) -> float | None:
         budget = self._configuration.daemon.budget
@@ -303,11 +330,14 @@ class TaskRunner:
                 self._journal.tasks.move(transaction, task_id, state)
             return self._journal.tasks.move(transaction, task_id, states[-1], **facts)
 
-        running.task = await self._journal.write(write, durable=durable)
+        # A full disk makes a queue wait, it does not empty it.
+        running.task = await self._journal.until_written(write, durable=durable)
         log.info("task moved", task=running.task.id, state=states[-1])
         self._board.task_changed(running.task)
 
-    async def _finish(self, running: _Running, result: SessionResult) -> None:
+    async def _finish(
+        self, running: _Running, observer: TaskObserver, result: SessionResult
+    ) -> None:
         """Write the end and its report down together, however long the disk takes to be free."""
         task = running.task
         work = None
@@ -317,30 +347,24 @@ class TaskRunner:
             except WorkspaceError as exc:
                 work = str(exc)
         state = _STATES[result.outcome]
-        while True:
-            try:
-                running.task = await self._write_end(task, state, result, work)
-                break
-            except NuketownError as exc:
-                current = await self._state_now(task)
-                if current in ENDED:
-                    break
-                log.error("the end of a task can't be written yet", task=task.id, reason=str(exc))  # noqa: TRY400
-                await asyncio.sleep(_JOURNAL_RETRY_S)
+        try:
+            running.task = await self._write_end(task, state, result, work, observer)
+        except TransitionError:
+            log.info("task was taken out of the queue", task=task.id)
+            return
         log.info("task ended", task=task.id, state=state, outcome=result.outcome)
         self._board.task_changed(running.task)
 
-    async def _state_now(self, task: Task) -> TaskState | None:
-        try:
-            found = await self._journal.tasks.get(task.id)
-        except NuketownError:
-            return None
-        return found.state if found else None
-
     async def _write_end(
-        self, task: Task, state: TaskState, result: SessionResult, work: str | None
+        self,
+        task: Task,
+        state: TaskState,
+        result: SessionResult,
+        work: str | None,
+        observer: TaskObserver,
     ) -> Task:
         def write(transaction: Transaction) -> Task:
+            observer.settle(transaction)
             ended = self._journal.tasks.move(
                 transaction, task.id, state, result=reporting.shortened(result.text)
             )
@@ -350,7 +374,7 @@ class TaskRunner:
                 self._follow_up(transaction, ended)
             return ended
 
-        return await self._journal.write(write)
+        return await self._journal.until_written(write)
 
     def _follow_up(self, transaction: Transaction, ended: Task) -> None:
         """Queue what was said to the session too late for it to hear."""

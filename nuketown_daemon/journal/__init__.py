@@ -6,11 +6,15 @@ it reports: whatever is killed when, nothing is lost and nothing is said or done
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
+from nuketown_daemon.errors import JournalError
 from nuketown_daemon.journal.database import Database, Rows, Transaction
 from nuketown_daemon.journal.message_tables import MessageTables
 from nuketown_daemon.journal.question_table import Question, QuestionTable
@@ -19,6 +23,8 @@ from nuketown_daemon.journal.task_table import TaskTable
 from nuketown_daemon.task import Task
 
 _T = TypeVar("_T")
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.2, 5.0
+log = structlog.get_logger(__name__)
 
 
 class Journal:
@@ -48,6 +54,19 @@ class Journal:
         :param durable: False: what a power cut may undo
         """
         return await self._database.write(change, durable=durable)
+
+    async def until_written(
+        self, change: Callable[[Transaction], _T], *, durable: bool = True
+    ) -> _T:
+        """Like :meth:`write`, however long the disk takes to have room."""
+        pause_s = _FIRST_RETRY_S
+        while True:
+            try:
+                return await self.write(change, durable=durable)
+            except JournalError as exc:
+                log.error("the journal can't be written yet", reason=str(exc))  # noqa: TRY400
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LAST_RETRY_S)
 
     async def next_queued(self) -> tuple[Task, list[str]] | None:
         """The task whose turn it is, and what was said to it that it has not heard yet."""

@@ -1,12 +1,13 @@
-"""The SQLite file under the journal: schema, transactions, errors (sqlite.org/wal.html)."""
+"""The SQLite file under the journal: transactions and errors (sqlite.org/wal.html)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,59 +15,18 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from nuketown_daemon.errors import JournalError
+from nuketown_daemon.journal.schema import bring_up_to_date
 
 _T = TypeVar("_T")
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE tasks (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  request TEXT NOT NULL,            -- TaskRequest as JSON
-  thread TEXT,
-  state TEXT NOT NULL,
-  created REAL NOT NULL, started REAL, ended REAL,
-  workspace TEXT, base_commit TEXT, branch TEXT,
-  session_id TEXT, session_mode TEXT,
-  model_started INTEGER NOT NULL DEFAULT 0,  -- the bootstrap may have been paid for
-  result TEXT
-);
-CREATE INDEX tasks_state ON tasks(state);
-CREATE INDEX tasks_thread ON tasks(thread);
-CREATE TABLE transitions (task_id INTEGER NOT NULL, at REAL NOT NULL, state TEXT NOT NULL);
-CREATE TRIGGER task_added AFTER INSERT ON tasks BEGIN
-  INSERT INTO transitions VALUES (new.id, (julianday('now') - 2440587.5) * 86400, new.state);
-END;
-CREATE TRIGGER task_moved AFTER UPDATE OF state ON tasks BEGIN
-  INSERT INTO transitions VALUES (new.id, (julianday('now') - 2440587.5) * 86400, new.state);
-END;
-CREATE TABLE spending (
-  run TEXT PRIMARY KEY,             -- one process that was paid for
-  task_id INTEGER, day TEXT NOT NULL, cost_usd REAL NOT NULL, turns INTEGER NOT NULL
-);
-CREATE INDEX spending_day ON spending(day);
-CREATE INDEX spending_task ON spending(task_id);
-CREATE TABLE steering (              -- said in the thread of a running task
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  task_id INTEGER NOT NULL, text TEXT NOT NULL, said REAL NOT NULL, taken REAL
-);
-CREATE INDEX steering_untaken ON steering(task_id) WHERE taken IS NULL;
-CREATE TABLE questions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  task_id INTEGER,                  -- NULL: about a request that was not understood
-  asked_of TEXT NOT NULL, thread TEXT, stanza_id TEXT,
-  text TEXT NOT NULL, choices TEXT NOT NULL, about TEXT,
-  asked REAL NOT NULL, closed REAL, answer TEXT
-);
-CREATE TABLE outbox (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  recipient TEXT NOT NULL, body TEXT NOT NULL, thread TEXT, in_room INTEGER NOT NULL,
-  task_id INTEGER, choices TEXT NOT NULL, stanza_id TEXT NOT NULL UNIQUE,
-  attempts INTEGER NOT NULL DEFAULT 0, written REAL NOT NULL, delivered REAL
-);
-CREATE INDEX outbox_pending ON outbox(id) WHERE delivered IS NULL;
-CREATE TABLE seen (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
+_ANOTHER_PROGRAM = "another program works with it, end that one"
+_DAMAGED = "stop the daemon and put a backup in its place, or move it away with its -wal and -shm"
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_LOCKED: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
 
 
 class Rows(Protocol):
@@ -118,17 +78,17 @@ class Database:
     async def open(cls, path: Path) -> AsyncIterator[Database]:
         """Open or create the file; it is this user's alone.
 
-        :raises JournalError: it can't be opened, is no journal, or is from a newer version
+        :raises JournalError: it can't be opened, is no journal, is from a newer version, or is
+            another daemon's at the moment
         """
         thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        resources = contextlib.ExitStack()
         try:
             with _translated(path):
-                connection = await _finished(thread, partial(_open, path))
-            try:
-                yield cls(connection, thread, path)
-            finally:
-                await _finished(thread, connection.close)
+                connection = await _finished(thread, partial(_open, path, resources))
+            yield cls(connection, thread, path)
         finally:
+            await _finished(thread, resources.close)
             thread.shutdown(wait=False)
 
     async def write(self, change: Callable[[Transaction], _T], *, durable: bool = True) -> _T:
@@ -180,11 +140,11 @@ class Database:
     def _commit(
         self, transaction: Transaction, change: Callable[[Transaction], _T], *, durable: bool
     ) -> _T:
-        if durable is not self._durable:
-            level = "FULL" if durable else "NORMAL"
-            self._connection.execute(f"PRAGMA synchronous = {level}")
-            self._durable = durable
         try:
+            if durable is not self._durable:
+                level = "FULL" if durable else "NORMAL"
+                self._connection.execute(f"PRAGMA synchronous = {level}")
+                self._durable = durable
             self._connection.execute("BEGIN IMMEDIATE")
             result = change(transaction)
             self._connection.execute("COMMIT")
@@ -221,9 +181,11 @@ class _translated:  # noqa: N801  (reads as what it does: `with _translated(path
 
     def __exit__(self, kind: object, exc: BaseException | None, traceback: object) -> None:
         if isinstance(exc, sqlite3.Error):
+            # The extended codes have more in their upper bytes (sqlite.org/rescode.html).
+            code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+            remedy = _REMEDIES.get(code, "make room on the disk or mend its permissions")
             raise JournalError(
-                f"the journal {self._path} can't be used ({exc}): "
-                "make room on the disk or mend its permissions."
+                f"the journal {self._path} can't be used ({exc}): {remedy}."
             ) from exc
         if isinstance(exc, OSError) and not isinstance(exc, TimeoutError):
             raise JournalError(
@@ -232,33 +194,35 @@ class _translated:  # noqa: N801  (reads as what it does: `with _translated(path
             ) from exc
 
 
-def _make_private(path: Path) -> None:
+def _open(path: Path, resources: contextlib.ExitStack) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    _make_private(path)
+    resources.enter_context(_alone(path))
     connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    resources.callback(connection.close)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA cache_size = -1024")
     connection.execute("PRAGMA journal_mode = WAL")
-    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    if version == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
-        )
-    elif version != _VERSION:
-        raise JournalError(
-            f"the journal {path} has format {version}, this daemon writes {_VERSION}: "
-            "start the version of nuketown that wrote it, or move the file away."
-        )
+    bring_up_to_date(connection, path)
+    return connection
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep a second daemon out: it would take this one's tasks up as if this one had crashed."""
+    # Not the file itself: whoever closes that loses SQLite's locks on it (fcntl_locking(2)).
+    lock = os.open(
+        path.with_name(path.name + ".lock"),
+        os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+    )
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise JournalError(
+                f"another nuketown-daemon works with the journal {path}: stop it first."
+            ) from exc
+        yield
+    finally:
+        os.close(lock)

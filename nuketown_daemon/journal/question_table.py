@@ -25,6 +25,8 @@ class Question:
     text: str
     choices: tuple[str, ...] = ()
     about: str | None = None
+    answer: str | None = None
+    """Said while nobody waited for it, and not heard yet by the task."""
 
 
 class QuestionTable:
@@ -54,16 +56,28 @@ class QuestionTable:
     async def open_for(self, jid: str) -> list[Question]:
         """Questions that ``jid`` may answer, oldest first."""
         rows = await self._database.rows(
-            "SELECT * FROM questions WHERE closed IS NULL AND asked_of = ? ORDER BY id", (jid,)
+            "SELECT * FROM questions WHERE closed IS NULL AND answer IS NULL AND asked_of = ?"
+            " ORDER BY id",
+            (jid,),
         )
         return [_question(row) for row in rows]
 
     async def open_of_task(self, task_id: int) -> list[Question]:
         """Questions of a task that nobody answered yet."""
+        return [q for q in await self.unsettled_of_task(task_id) if q.answer is None]
+
+    async def unsettled_of_task(self, task_id: int) -> list[Question]:
+        """Questions of a task that nobody answered yet, or whose answer it has not heard."""
         rows = await self._database.rows(
             "SELECT * FROM questions WHERE closed IS NULL AND task_id = ? ORDER BY id", (task_id,)
         )
         return [_question(row) for row in rows]
+
+    def keep_answer(self, transaction: Transaction, question_id: int, answer: str) -> None:
+        """Keep what was said for when the question is asked again."""
+        transaction.execute(
+            "UPDATE questions SET answer = ? WHERE id = ? AND closed IS NULL", (answer, question_id)
+        )
 
     def close(self, transaction: Transaction, question_id: int, answer: str | None) -> None:
         """It was answered, or (None) there is no more need."""
@@ -98,4 +112,5 @@ def _question(row: sqlite3.Row) -> Question:
         text=row["text"],
         choices=tuple(json.loads(row["choices"])),
         about=row["about"],
+        answer=row["answer"],
     )

@@ -22,12 +22,16 @@ class SteeringTable:
             (task_id, text, time.time()),
         )
 
-    async def taken(self, task_id: int) -> None:
-        """Note that the oldest one was handed to the session."""
-        await self._database.execute(
-            "UPDATE steering SET taken = ? WHERE id = "
-            "(SELECT min(id) FROM steering WHERE task_id = ? AND taken IS NULL)",
-            (time.time(), task_id),
+    async def taken(self, task_id: int, count: int = 1) -> None:
+        """Note that the ``count`` oldest ones were handed to the session."""
+        await self._database.write(lambda transaction: self.note_taken(transaction, task_id, count))
+
+    def note_taken(self, transaction: Transaction, task_id: int, count: int) -> None:
+        """Like :meth:`taken`, together with something else."""
+        transaction.execute(
+            "UPDATE steering SET taken = ? WHERE id IN (SELECT id FROM steering"
+            " WHERE task_id = ? AND taken IS NULL ORDER BY id LIMIT ?)",
+            (time.time(), task_id, count),
         )
 
     def take_all(self, transaction: Transaction, task_id: int) -> list[str]:

@@ -127,10 +127,27 @@ class TaskTable:
         rows = await self._database.rows("SELECT model_started FROM tasks WHERE id = ?", (task_id,))
         return bool(rows and rows[0][0])
 
+    def ask_stop(self, transaction: Transaction, task_id: int) -> None:
+        """Somebody said stop: whatever happens to this process, the task does not go on."""
+        self._update(transaction, task_id, {"stop_asked": time.time()})
+
+    async def stop_asked(self, task_id: int) -> bool:
+        """Was it told to stop, in this process or an earlier one?"""
+        rows = await self._database.rows("SELECT stop_asked FROM tasks WHERE id = ?", (task_id,))
+        return bool(rows and rows[0][0])
+
     async def spent(self, run: str, task_id: int | None, cost_usd: float, turns: int) -> None:
         """Note the total so far, in US dollars, of the process ``run``; the larger note stays."""
+        await self._database.write(
+            lambda transaction: self.note_spent(transaction, run, task_id, cost_usd, turns)
+        )
+
+    def note_spent(
+        self, transaction: Transaction, run: str, task_id: int | None, cost_usd: float, turns: int
+    ) -> None:
+        """Like :meth:`spent`, together with something else."""
         day = datetime.date.today().isoformat()  # noqa: DTZ011  (a budget's day is the local one)
-        await self._database.execute(
+        transaction.execute(
             "INSERT INTO spending (run, task_id, day, cost_usd, turns) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (run) DO UPDATE SET cost_usd = max(cost_usd, excluded.cost_usd),"
             " turns = max(turns, excluded.turns)",

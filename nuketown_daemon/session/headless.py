@@ -42,6 +42,10 @@ CONTINUE = (
 )
 """What a recovered conversation is sent in place of its prompt."""
 
+_NOTHING_LEFT = (
+    "I was restarted in the middle of it, and the budget leaves nothing to go on with: say retry "
+    "tomorrow, or raise the budget in daemon.toml."
+)
 # A session ends with its task: nothing may be scheduled to wake it later. And work in another
 # worktree would not be found on the branch that is reported.
 _NOT_OFFERED = ["CronCreate", "ScheduleWakeup", "EnterWorktree"]
@@ -75,7 +79,7 @@ class HeadlessSession:
         self, job: SessionJob, control: SessionControl, observer: SessionObserver
     ) -> SessionResult:
         """Run ``job`` to its end; see the contract."""
-        opening = await self._opening(job)
+        opening = _unless_over(await self._opening(job), job, control)
         if isinstance(opening, SessionResult):
             return opening
         await load_sdk()
@@ -188,6 +192,19 @@ def _continued(job: SessionJob, recorded: Recorded) -> _Opening | SessionResult:
     if recorded.complete:
         return SessionResult(Outcome.FINISHED, recorded.last_text, job.session_id)
     return _Opening(CONTINUE, str(uuid.uuid4()), resume=True, counted_usd=recorded.counted_cost_usd)
+
+
+def _unless_over(
+    opening: _Opening | SessionResult, job: SessionJob, control: SessionControl
+) -> _Opening | SessionResult:
+    """Leave a recovered job at what it did, where it was told to stop or nothing may be spent."""
+    if isinstance(opening, SessionResult) or not job.recover:
+        return opening
+    if control.stop.is_set():
+        return SessionResult(Outcome.STOPPED, "Stopped.", job.session_id)
+    if job.max_cost_usd is not None and job.max_cost_usd <= 0:
+        return SessionResult(Outcome.FAILED, _NOTHING_LEFT, job.session_id)
+    return opening
 
 
 def _lost(job: SessionJob, reason: str) -> SessionResult:

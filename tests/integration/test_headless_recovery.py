@@ -41,8 +41,9 @@ async def daemon(harness, job):
         await child.wait()
 
 
-async def recover(harness, control, notes, job):
-    again = harness.job(job.prompt, session_id=job.session_id, recover=True, resume=job.resume)
+async def recover(harness, control, notes, job, **changes):
+    facts = {"session_id": job.session_id, "recover": True, "resume": job.resume} | changes
+    again = harness.job(job.prompt, **facts)
     return await harness.session().run(again, control, notes)
 
 
@@ -106,10 +107,23 @@ async def test_killed_after_the_last_answer(harness, control, notes, monkeypatch
         point_at(api, monkeypatch)
         job = harness.job("do it once")
         await harness.session().run(job, control, notes)
-        result = await recover(harness, control, notes, job)
+        # Whatever is left of the budget, and whatever was said since: it is done.
+        control.stop.set()
+        result = await recover(harness, control, notes, job, max_cost_usd=0.0)
     assert (result.outcome, result.text) == (Outcome.FINISHED, "done")
     assert result.cost_usd == 0
     assert len(api.requests) == 1
+
+
+async def test_nothing_is_begun_by_who_was_stopped_or_has_nothing_left(harness, control, notes):
+    job = harness.job("do it once")
+    result = await recover(harness, control, notes, job, max_cost_usd=0.0)
+    assert result.outcome is Outcome.FAILED
+    assert "the budget leaves nothing to go on with" in result.text
+    control.stop.set()
+    result = await recover(harness, control, notes, job)
+    assert (result.outcome, result.text) == (Outcome.STOPPED, "Stopped.")
+    assert processes_of(job.session_id) == []
 
 
 async def test_follow_up_killed_before_it_was_sent(harness, control, notes, monkeypatch):
