@@ -208,13 +208,13 @@ def test_revoke_wants_to_know_what(desk: Desk, words):
 
 
 # Imported before the uid changes: the environment may be readable by root alone.
-DOCTOR = """
+AS_USER = """
 import os, sys
 import nuketown_broker.audit.verification, nuketown_broker.channels.desktop.display
-import nuketown_broker.configuration
+import nuketown_broker.configuration, nuketown_cli.app, nuketown_cli.doctor.checks
 from nuketown_cli.__main__ import main
 uid = int(sys.argv[1])
-sys.argv[1:] = ["doctor", "--json"]
+sys.argv[1:] = sys.argv[2:]
 os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
 main()
 """
@@ -229,14 +229,27 @@ def give_all(desk: Desk) -> None:
         os.chown(path, USER, USER)
 
 
-def doctor(desk: Desk, uid: int) -> dict[str, dict]:
-    """What doctor finds for a user who has this broker.toml."""
-    run = subprocess.run(
-        [sys.executable, "-c", DOCTOR, str(uid)],
+def as_user(desk: Desk, uid: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command of a user who has this broker.toml."""
+    return subprocess.run(
+        [sys.executable, "-c", AS_USER, str(uid), *words],
         env=desk.environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def doctor(desk: Desk, uid: int) -> dict[str, dict]:
+    """What doctor finds for a user who has this broker.toml."""
+    run = as_user(desk, uid, "doctor", "--json")
     found = [json.loads(line) for line in run.stdout.splitlines()]
     return {f["check"]: f for f in found if f["check"].startswith("broker")}
+
+
+@root
+def test_the_broker_is_looked_for_where_its_file_says(desk: Desk):
+    give_all(desk)
+    run = as_user(desk, USER, "policy", "explain", "--live", "--agent", "ada", "--", "id")
+    assert run.returncode == 69
+    assert f"no broker can be asked at {desk.path}" in run.stderr
 
 
 @root
@@ -358,6 +371,8 @@ def test_doctor_sees_that_the_chat_server_is_here(desk: Desk, host: str, here: b
     found = doctor(desk, USER)
     assert found["broker.configuration"]["level"] == "ok"
     assert ("broker.approver_key" in found) is here
+    if not here:
+        return
     key = public_text(Ed25519PrivateKey.generate().public_key())
     desk.file.write_text(f'approver_key = "{key}"\n{text}')
     assert "broker.approver_key" not in doctor(desk, USER)
