@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from nuketown_approval.jid import bare_jid
 from nuketown_cli.client import REQUEST_LIMIT
 from nuketown_cli.errors import UsageError
 from nuketown_cli.follow import Follower
@@ -121,8 +122,16 @@ def _operation(
         raise UsageError("there is no text: say what is to be done.")
     operation: dict[str, object] = {"op": "task"}
     operation |= {"text": text} if project is None else {"project": project, "prompt": text}
-    operation |= {"branch": branch, "mode": mode and mode.value, "notify": notify}
+    operation |= {"branch": branch, "mode": mode and mode.value}
+    operation |= {"notify": notify and _account(notify)}
     return {key: _as_text(str(value)) for key, value in operation.items() if value is not None}
+
+
+def _account(notify: str) -> str:
+    try:
+        return bare_jid(notify)  # as the daemon has its owners and peers
+    except ValueError as exc:
+        raise UsageError(f"--notify {notify}: {exc}.") from exc
 
 
 def _standard_input() -> str:

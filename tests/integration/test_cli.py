@@ -215,7 +215,7 @@ def test_dashes_alone_are_no_text(town, ada):
 
 def test_ask_passes_every_option_on(town, ada):
     run = town.run(
-        "ask", "-a", "ada", "-p", "hello", "-b", "x", "-m", "interactive", "--notify", "j@e.org",
+        "ask", "-a", "ada", "-p", "hello", "-b", "x", "-m", "interactive", "--notify", "J@E.org",
         "-W", "--json", "fix",
     )  # fmt: skip
     request = json.loads(run.stdout)["task"]["request"]
@@ -225,6 +225,12 @@ def test_ask_passes_every_option_on(town, ada):
         "j@e.org",
     )
     assert request["requester"] == f"uid:{os.geteuid()}"
+
+
+def test_who_is_told_is_an_account(town):
+    run = town.run("ask", "-p", "hello", "--notify", "j@e.org/phone", "fix")
+    assert run.returncode == 2
+    assert "--notify j@e.org/phone: must be a bare JID" in one_sentence(run)
 
 
 def test_a_failed_task_is_exit_code_1(town, ada):
