@@ -17,7 +17,15 @@ from pathlib import Path
 from socket import gethostname
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nuketown_approval.errors import ApprovalConfigError
@@ -32,10 +40,23 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 def _absolute(path: Path) -> Path:
-    path = path.expanduser()
+    if any(ord(c) < 0x20 for c in str(path)):
+        raise ValueError("must be a path without control characters")
+    try:
+        path = path.expanduser()
+    except RuntimeError as exc:
+        raise ValueError(
+            f"begins with {path.parts[0]}, and there is no such home: write the whole path"
+        ) from exc
     if not path.is_absolute():
         raise ValueError("must be an absolute path (or begin with ~)")
     return path
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):  # which pydantic takes for 1: one second, or the uid of daemon
+        raise ValueError("must be a number")  # noqa: TRY004  (pydantic's contract)
+    return value
 
 
 def _approver_key(text: str) -> str:
@@ -57,7 +78,8 @@ BareJid = Annotated[str, AfterValidator(bare_jid)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 PatternText = Annotated[str, Field(max_length=4096), AfterValidator(_pattern)]
 UserName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$")]
-Seconds = Annotated[int, Field(ge=1, le=3600)]
+Number = Annotated[int, BeforeValidator(_number)]
+Seconds = Annotated[Number, Field(ge=1, le=3600)]
 
 
 class AutoRule(BaseModel):
@@ -67,14 +89,14 @@ class AutoRule(BaseModel):
     kind: Literal["delegate", "scale", "network"]
     to: Annotated[str, Field(min_length=1, max_length=2000)]
     """Compared whole with what is asked for: agents, tier or egress."""
-    max_per_day: Annotated[int, Field(ge=1, le=10_000)]
+    max_per_day: Annotated[Number, Field(ge=1, le=10_000)]
 
 
 class Agent(BaseModel):
     """``[agents.<name>]``: who may ask, for what, and what needs no answer."""
 
     model_config = _STRICT
-    uid: Annotated[int, Field(ge=1, lt=2**32 - 1)] | None = None
+    uid: Annotated[Number, Field(ge=1, lt=2**32 - 1)] | None = None
     """None: it does not live on this host."""
     jids: tuple[BareJid, ...] = ()
     broker_jid: BareJid | None = None
@@ -131,7 +153,7 @@ class Configuration(BaseSettings):
     secure_path: tuple[AbsolutePath, ...] | None = None
     """Where patterns' commands are looked for; None: :attr:`directories`."""
     host: str | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[Number, Field(ge=1, le=65535)] | None = None
     tls: Literal["required", "off-loopback-only"] = "required"
     ca_file: AbsolutePath | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
