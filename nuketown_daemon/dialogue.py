@@ -128,7 +128,7 @@ class Dialogue:
             stanza_id = self._journal.messages.add(transaction, message)
             return self._journal.questions.add(transaction, replace(question, stanza_id=stanza_id))
 
-        question = await self._journal.write(write)
+        question = await self._journal.until_written(write)
         self._board.said(text, task)
         return question
 

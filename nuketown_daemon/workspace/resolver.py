@@ -197,7 +197,8 @@ class Resolver:
             f"{job.path} is a clone of {theirs}, but {job.project} is configured as "
             f"{safe_line(job.url or '')}. Use it as it is, or cancel?",
             ("use",),
-            cancelled=f"{job.path} is a clone of {theirs}: move it away, or correct repos.toml.",
+            cancelled=f"{job.path} is a clone of {theirs}: move it away, or correct repos.toml "
+            "and restart me.",
         )
 
     async def _switch(self, job: Job, clone: Clone, path: Path, *, fresh: bool = False) -> None:
@@ -266,8 +267,8 @@ class Resolver:
                 answers = (*answers, answer)
                 finding = await self._look_with_model(job, bootstrap, failure, answers)
         raise WorkspaceError(
-            f"I could not find out where {job.project} is: name its remote in repos.toml, "
-            "or ask again with its URL."
+            f"I could not find out where {job.project} is: ask again with its URL, or name its "
+            "remote in repos.toml and restart me."
         )
 
     async def _look_with_model(

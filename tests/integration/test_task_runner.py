@@ -208,6 +208,23 @@ async def test_the_queue_waits_for_room_on_the_disk(place: Path, journal: Journa
 
 
 @pytest.mark.fault
+async def test_a_question_waits_for_room_on_the_disk(
+    place: Path, journal: Journal, eventually: Eventually
+) -> None:
+    desk = Desk(place, journal, done)
+    await desk.hear("work on hello -- write")
+    found = await journal.next_queued()
+    assert found is not None
+    async with unwritable(journal):
+        asking = asyncio.create_task(desk.dialogue.ask(found[0], "Which?"))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+    await eventually(desk.asks)
+    await desk.hear("this one")
+    assert await asking == "this one"
+
+
+@pytest.mark.fault
 async def test_words_are_heard_though_they_can_not_be_noted(place: Path, journal: Journal) -> None:
     heard: list[str] = []
     begun = asyncio.Event()

@@ -505,7 +505,9 @@ async def test_misspelt_project_is_the_known_one_the_human_chooses(cloned: Town)
 
 async def test_wrong_urls_end_in_a_sentence(town: Town) -> None:
     person = Person(*["file:///nowhere/x.git"] * 3)
-    with pytest.raises(WorkspaceError, match=r"could not find out where other is.*repos\.toml"):
+    with pytest.raises(
+        WorkspaceError, match=r"could not find out where other is.*repos\.toml and restart"
+    ):
         await town.resolve(person, project="other")
     assert "/nowhere/x.git" in person.questions[1][0]
     assert town.leftovers == []
