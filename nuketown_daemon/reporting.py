@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nuketown_daemon.chat import whole
 from nuketown_daemon.task import Mode, Task, TaskState
 
 _RESULT_LIMIT = 3000
+_UNHEARD_LIMIT = 300
 
 
 def duration(seconds: float) -> str:
@@ -60,6 +63,17 @@ def accepted(agent: str, task: Task, current: Task | None, position: int) -> str
     )
 
 
+def next_is(task: Task) -> str:
+    """Tell that words which came too late for a task became the next one."""
+    return f"What you said last is next: {name_of(task)}."
+
+
+def _unheard(texts: Sequence[str]) -> str:
+    """Tell that a session ended before it heard what was said to it."""
+    said = " ".join(f"«{shortened(text, _UNHEARD_LIMIT)}»" for text in texts)
+    return f"It ended before it heard {said}: say that again where it still holds."
+
+
 _HEADLINES = {
     TaskState.DONE: "Done",
     TaskState.FAILED: "Failed",
@@ -68,8 +82,11 @@ _HEADLINES = {
 }
 
 
-def summary(task: Task, work: str | None) -> str:
-    """The final message about a task that ended."""
+def summary(task: Task, work: str | None, *, unheard: Sequence[str] = ()) -> str:
+    """The final message about a task that ended.
+
+    :param unheard: what was said to its session and did not reach it
+    """
     parts = [f"{_HEADLINES[task.state]}: {name_of(task)}"]
     if task.result:
         parts.append(shortened(task.result))
@@ -81,6 +98,8 @@ def summary(task: Task, work: str | None) -> str:
     if task.started and task.ended:
         facts.append(duration(task.ended - task.started))
     parts.append(" · ".join(facts))
+    if unheard:
+        parts.append(_unheard(unheard))
     if task.state in (TaskState.FAILED, TaskState.INTERRUPTED):
         parts.append(f"Say `retry {task.id}` to run it again.")
     return "\n".join(parts)

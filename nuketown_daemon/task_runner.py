@@ -343,7 +343,10 @@ class TaskRunner:
         work = None
         if task.workspace is not None and task.state is TaskState.RUNNING:
             try:
-                work = (await changes_since(Path(task.workspace), task.base_commit)).text()
+                changes = await changes_since(
+                    Path(task.workspace), task.base_commit, began=task.started
+                )
+                work = changes.text()
             except WorkspaceError as exc:
                 work = str(exc)
         state = _STATES[result.outcome]
@@ -366,26 +369,29 @@ class TaskRunner:
         def write(transaction: Transaction) -> Task:
             observer.settle(transaction)
             ended = self._journal.tasks.move(
-                transaction, task.id, state, result=reporting.shortened(result.text)
+                transaction,
+                task.id,
+                state,
+                result=reporting.shortened(result.text),
+                # A task that joined a session which was there goes on in that one.
+                session_id=result.session_id or task.session_id,
             )
             self._journal.questions.close_of_task(transaction, task.id)
-            self._dialogue.say(transaction, ended, reporting.summary(ended, work))
-            if state is TaskState.DONE:
-                self._follow_up(transaction, ended)
+            unheard = self._journal.steering.take_all(transaction, ended.id)
+            goes_on = state is TaskState.DONE
+            summary = reporting.summary(ended, work, unheard=() if goes_on else unheard)
+            self._dialogue.say(transaction, ended, summary)
+            if unheard and goes_on:
+                self._follow_up(transaction, ended, unheard)
             return ended
 
         return await self._journal.until_written(write)
 
-    def _follow_up(self, transaction: Transaction, ended: Task) -> None:
+    def _follow_up(self, transaction: Transaction, ended: Task, unheard: list[str]) -> None:
         """Queue what was said to the session too late for it to hear."""
-        unheard = self._journal.steering.take_all(transaction, ended.id)
-        if not unheard:
-            return
         request = ended.request.model_copy(
             update={"prompt": "\n\n".join(unheard)[:PROMPT_LIMIT], "follows": ended.id}
         )
         task = self._journal.tasks.add(transaction, request)
         transaction.on_commit(lambda: self._board.task_changed(task))
-        self._dialogue.say(
-            transaction, task, f"What you said last is next: {reporting.name_of(task)}."
-        )
+        self._dialogue.say(transaction, task, reporting.next_is(task))

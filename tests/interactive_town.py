@@ -27,11 +27,12 @@ class Observer:
     """Writes down what a session tells."""
 
     said: list[str] = field(default_factory=list)
+    progressed: list[str] = field(default_factory=list)
     waits: list[str | None] = field(default_factory=list)
     turns: int = 0
 
     async def progress(self, text: str) -> None:
-        """Nothing is checked."""
+        self.progressed.append(text)
 
     async def say(self, text: str) -> None:
         self.said.append(text)

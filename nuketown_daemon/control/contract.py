@@ -52,6 +52,15 @@ class TaskSubmission(BaseModel):
     """Bare JID of an owner or peer that reports go to; None: the first owner."""
 
 
+class BackgroundTask(BaseModel):
+    """What Claude Code left running when its turn ended; it wakes up when that is done."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(max_length=100)
+    description: str = ""
+
+
 class HookReport(BaseModel):
     """What a Claude Code hook reports (code.claude.com/docs/en/hooks, common input fields)."""
 
@@ -75,6 +84,8 @@ class HookReport(BaseModel):
     """StopFailure: the kind of error."""
     last_assistant_message: str | None = None
     """Stop, StopFailure: the last thing said, where the harness tells."""
+    background_tasks: tuple[BackgroundTask, ...] = ()
+    """Stop: commands and sub-agents that still run."""
     prompt: str | None = None
     """UserPromptSubmit: what was typed or pasted."""
 

@@ -46,7 +46,7 @@ class Transaction:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run one statement and return the last row's id."""
-        return self._connection.execute(sql, values).lastrowid or 0
+        return self._connection.execute(sql, [_storable(v) for v in values]).lastrowid or 0
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one query."""
@@ -55,6 +55,13 @@ class Transaction:
     def on_commit(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` in the event loop when the changes are written, and only then."""
         self.callbacks.append(callback)
+
+
+def _storable(value: Any) -> Any:
+    # SQLite takes no half of a surrogate pair, which JSON from a model can hold.
+    if isinstance(value, str) and not value.isascii():
+        return value.encode(errors="replace").decode()
+    return value
 
 
 class Database:

@@ -60,6 +60,10 @@ class TaskTable:
         changes.pop("model_started", None)
         return task.model_copy(update=changes)
 
+    def state_of(self, transaction: Transaction, task_id: int) -> TaskState:
+        """Where a task is at this moment of the transaction."""
+        return self._one(transaction, task_id).state
+
     async def note(self, task_id: int, **facts: Any) -> Task:
         """Write down what became known about a task, its state unchanged."""
         changes = _checked(facts)

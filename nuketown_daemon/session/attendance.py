@@ -32,6 +32,9 @@ _LAST_HOOK_S = 1.0
 """A hook that fired just before the end may still be on its way."""
 _QUIET_S = 5.0
 """Claude Code says for so long that it is idle, and no hook said so: it was interrupted."""
+_BACKGROUND_S = 600.0
+"""So long a command may run in the foreground at most; what takes longer may be a server."""
+_SETTLE_S = 0.1
 _ENTER_AGAIN_S = 2.0
 _ENTERS = 3
 _NOT_TAKEN_S = 30.0
@@ -46,6 +49,7 @@ class Attendance:
     """One task's stay: hands texts over, tells what happens, notices the end.
 
     :param save: writes the conversation down
+    :param catch_up: takes in what hooks could not report when they fired
     """
 
     def __init__(
@@ -56,8 +60,10 @@ class Attendance:
         control: SessionControl,
         observer: SessionObserver,
         save: Callable[[Conversation], Awaitable[None]],
+        catch_up: Callable[[], Awaitable[None]],
     ) -> None:
         self._tmux, self._conversation, self._save = tmux, conversation, save
+        self._catch_up = catch_up
         self._job, self._control, self._observer = job, control, observer
         self._reports: deque[HookReport] = deque(maxlen=100)
         self._news = asyncio.Event()
@@ -66,10 +72,14 @@ class Attendance:
         self._sent_at = time.monotonic()
         self._enters_left = 0
         self._quiet_since: float | None = None
+        self._dialog_seen = False
+        self._ended_at: float | None = None
 
     def report(self, report: HookReport) -> None:
         """A hook of this conversation fired; the conversation has taken it in."""
         self._reports.append(report)
+        if report.hook_event_name != "Notification":
+            self._ended_at = self._quiet_since = None
         self._news.set()
 
     async def until_end(self) -> SessionResult | None:
@@ -93,8 +103,10 @@ class Attendance:
             await self._wait_for(None)
 
     async def _pause(self, deadline: float) -> None:
+        over = self._conversation.turn is Turn.ENDED and not self._conversation.awaited
+        longest = min(_SETTLE_S if over else _POLL_S, deadline - time.monotonic())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.01, min(_POLL_S, deadline - time.monotonic()))):
+            async with asyncio.timeout(max(0.01, longest)):
                 await self._news.wait()
         self._news.clear()
 
@@ -116,6 +128,11 @@ class Attendance:
                 await self._observer.say(f"{question}\nTo answer: {self._attach()}")
                 await self._wait_for("an answer")
 
+    async def _say_progress(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            await self._observer.progress(text)
+
     async def _say_once(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
@@ -123,7 +140,7 @@ class Attendance:
 
     async def _wait_for(self, reason: str | None) -> None:
         if reason != self._waiting_for:
-            self._waiting_for = reason
+            self._waiting_for, self._dialog_seen = reason, False
             await self._observer.waiting(reason)
 
     def _attach(self) -> str:
@@ -140,7 +157,7 @@ class Attendance:
             over = conversation.turn in (Turn.ENDED, Turn.FAILED)
             if not over:
                 return await self._result(Outcome.FAILED, self._why_gone())
-        if over and not (conversation.waiting and self.alive()):
+        if over and not (conversation.waiting and self.alive()) and not await self._goes_on():
             return await self._turn_result()
         if await self._never_taken():
             return await self._result(Outcome.LOST, _NOT_TAKEN)
@@ -153,13 +170,35 @@ class Attendance:
             return await self._result(Outcome.TIMED_OUT, text)
         return None
 
+    async def _goes_on(self) -> bool:
+        """Is Claude Code still at the task although its turn is over?"""
+        conversation = self._conversation
+        if conversation.turn is not Turn.ENDED or self._gone():
+            return False
+        status = await self._status()
+        if status == "busy":
+            # Other Stop hooks run, or have sent it on; unless somebody typed something new.
+            return not conversation.busy
+        if status is None or not conversation.awaited:
+            return False
+        now = time.monotonic()
+        self._ended_at = self._ended_at or now
+        if status == "idle":
+            # What ran is gone; mostly that wakes it, which nobody may have been there to hear.
+            await self._catch_up()
+            self._quiet_since = self._quiet_since or now
+            return bool(self._reports) or now - self._quiet_since < _QUIET_S
+        self._quiet_since = None
+        await self._say_progress(f"In the background: {', '.join(conversation.awaited)[:300]}")
+        return now - self._ended_at < _BACKGROUND_S
+
     async def _never_taken(self) -> bool:
         """Did the daemon go down just when it sent the text? It is not sent a second time."""
         return (
             self._job.recover
             and self._conversation.turn is Turn.SENT
             and time.monotonic() - self._sent_at > _NOT_TAKEN_S
-            and await self._status() == "idle"
+            and await self._at_prompt()
         )
 
     async def _turn_result(self) -> SessionResult:
@@ -196,6 +235,7 @@ class Attendance:
         return self._conversation.left or not self.alive()
 
     async def _last_hooks(self) -> None:
+        await self._catch_up()
         end = time.monotonic() + _LAST_HOOK_S
         while self._conversation.turn is Turn.RUNNING and time.monotonic() < end:
             self._news.clear()
@@ -224,6 +264,14 @@ class Attendance:
         elif conversation.waiting:
             await self._hand_over()
 
+    async def _say_waiting(self) -> None:
+        """Tell who wrote meanwhile that it waits: Claude Code does not read on while it works."""
+        if self._conversation.waiting:
+            name = self._conversation.session
+            await self._say_once(
+                f"Claude Code is busy in session {name}: your message waits until it pauses."
+            )
+
     async def _hand_over(self) -> None:
         """Paste the next text, unless somebody types or a dialog is open: then later."""
         if await self._somebody_types():
@@ -232,7 +280,8 @@ class Attendance:
                 f"Somebody types in session {name}: your message is handed over when he pauses."
             )
             return
-        if await self._status() not in ("idle", None):
+        if await self._status() not in (*claude_code.AT_PROMPT, None):
+            await self._say_waiting()
             return
         text = self._conversation.hand_over()
         self._sent_at, self._enters_left = time.monotonic(), _ENTERS
@@ -245,7 +294,9 @@ class Attendance:
     async def _see_taken(self) -> None:
         """See to it that what was sent is taken up, or that a human hears that it is not."""
         since = time.monotonic() - self._sent_at
-        if since > _NOT_TAKEN_S:
+        if since > _ENTER_AGAIN_S:
+            await self._catch_up()  # perhaps it was, and nobody could listen
+        if since > _NOT_TAKEN_S and self._conversation.turn is Turn.SENT:
             await self._say_once(
                 f"Claude Code does not take up the task; a question may be open there. "
                 f"To look: {self._attach()}"
@@ -255,15 +306,22 @@ class Attendance:
         again = _ENTER_AGAIN_S * (_ENTERS + 1 - self._enters_left)
         if not self._enters_left or since < again or await self._somebody_types():
             return
-        if await self._status() == "idle" and self._conversation.turn is Turn.SENT:
+        if await self._at_prompt() and self._conversation.turn is Turn.SENT:
             self._enters_left -= 1
             with contextlib.suppress(SessionError):
                 await self._tmux.press(self._conversation.pane, "Enter")
 
     async def _see_interrupted(self) -> None:
         """Notice a turn that was interrupted at the terminal: no hook tells."""
-        if await self._status() != "idle":
+        status = await self._status()
+        if status not in claude_code.AT_PROMPT:
             self._quiet_since = None
+            await self._see_answered(status)
+            await self._say_waiting()
+            return
+        # The end of the turn may have been reported when nobody could listen.
+        await self._catch_up()
+        if not self._conversation.busy:
             return
         now = time.monotonic()
         self._quiet_since = self._quiet_since or now
@@ -281,21 +339,31 @@ class Attendance:
         self._conversation.busy = False
         self._quiet_since = None
 
+    async def _see_answered(self, status: str | None) -> None:
+        """Notice that the dialog which a notification told of was answered: no hook tells."""
+        if status == "waiting":
+            self._dialog_seen = self._waiting_for is not None
+        elif status == "busy" and self._dialog_seen:
+            await self._wait_for(None)
+
     async def _interrupt(self) -> None:
         """End our turn: Escape, and where that doesn't help within seconds, the process."""
         conversation = self._conversation
-        if conversation.turn not in (Turn.SENT, Turn.RUNNING):
+        if conversation.turn not in (Turn.SENT, Turn.RUNNING, Turn.ENDED):
             return
+        only_background = conversation.turn is Turn.ENDED
         end = time.monotonic() + _INTERRUPT_S
         with contextlib.suppress(SessionError):
             # A turn that was never taken up began this Claude Code, or sits in its input line.
             while conversation.turn is Turn.RUNNING and time.monotonic() < end:
                 await self._tmux.press(conversation.pane, "Escape")
                 if await self._idle_within(_INTERRUPT_S / 4):
+                    if await self._status() == "shell" and not conversation.earlier:
+                        break  # what it left in the background would set it to work again
                     # An early interrupt puts the prompt back into the input line: clear that.
                     await self._tmux.press(conversation.pane, "C-c")
                     return
-            if conversation.turn in (Turn.SENT, Turn.RUNNING):
+            if only_background or conversation.turn in (Turn.SENT, Turn.RUNNING):
                 await self._tmux.kill_pane(conversation.pane)
                 conversation.closed = "other"
 
@@ -304,7 +372,7 @@ class Attendance:
         while time.monotonic() < end:
             if self._conversation.turn is not Turn.RUNNING or not self.alive():
                 return False
-            if await self._status() == "idle":
+            if await self._at_prompt():
                 return True
             await asyncio.sleep(0.1)
         return False
@@ -312,6 +380,9 @@ class Attendance:
     async def _somebody_types(self) -> bool:
         activity = await self._tmux.last_activity(self._conversation.session)
         return any(abs(time.time() - last) < _TYPING_S for last in activity)
+
+    async def _at_prompt(self) -> bool:
+        return await self._status() in claude_code.AT_PROMPT
 
     async def _status(self) -> str | None:
         return await asyncio.to_thread(

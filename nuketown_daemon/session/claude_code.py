@@ -14,6 +14,8 @@ from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session import hook_command
 
+AT_PROMPT = ("idle", "shell")
+"""What :func:`status` is while nothing but a prompt is waited for."""
 HOOK_EVENTS = (
     "SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification", "SessionEnd",
 )  # fmt: skip
@@ -52,8 +54,15 @@ def command(
 
 def _program(configuration: Configuration) -> list[str]:
     words = list(configuration.daemon.session.command)
-    if configuration.daemon.cli_path and words[0] == "claude":
-        return [str(configuration.daemon.cli_path), *words[1:]]
+    cli = configuration.daemon.cli_path
+    if cli and words[0] == "claude":
+        # In a pane that closes at once nobody would read why.
+        if not (cli.is_file() and os.access(cli, os.X_OK)):
+            raise SessionError(
+                f"{cli} is not a program that I can run: set cli_path in daemon.toml to the "
+                "claude executable."
+            )
+        return [str(cli), *words[1:]]
     # The server that runs it may have another PATH.
     found = shutil.which(words[0])
     if found is None and words[0] == "claude":
@@ -82,7 +91,8 @@ def environment(source: Mapping[str, str]) -> dict[str, str]:
 
 
 def status(session_id: str, source: Mapping[str, str]) -> str | None:
-    """What Claude Code says it does: ``idle``, ``busy``, ``waiting`` (a dialog); None: unknown.
+    """What Claude Code says it does: ``busy``, ``waiting`` (a dialog), ``idle``, or ``shell``,
+    which is idle while a command runs in the background; None: unknown.
 
     It keeps a file per process in ``sessions/`` of its configuration directory. That is a hint
     only: hooks are not fired when somebody interrupts a turn, and there this is the only sign.

@@ -31,6 +31,10 @@ _LAST_WORDS = 5
 _log = structlog.get_logger(__name__)
 
 
+class StartStoppedError(SessionError):
+    """Somebody asked for the end before Claude Code was up."""
+
+
 async def load_sdk() -> None:
     """Import the SDK off the event loop; after it ``import claude_agent_sdk`` costs nothing."""
     await asyncio.to_thread(importlib.import_module, "claude_agent_sdk")
@@ -38,7 +42,11 @@ async def load_sdk() -> None:
 
 @asynccontextmanager
 async def connected(
-    options: ClaudeAgentOptions, *, session_id: str, last_words: deque[str] | None = None
+    options: ClaudeAgentOptions,
+    *,
+    session_id: str,
+    last_words: deque[str] | None = None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[ClaudeSDKClient]:
     """Start Claude Code and yield its client; on the way out it is ended.
 
@@ -47,6 +55,8 @@ async def connected(
 
     :param session_id: marks its processes, so that they are found when it does not end by itself
     :param last_words: gets what it writes to standard error, the newest lines only
+    :param stop: where it is set, a start that takes long is given up
+    :raises StartStoppedError: ``stop`` was set before it was up
     :raises SessionError: it could not be started
     """
     await load_sdk()
@@ -62,7 +72,8 @@ async def connected(
     options.env = {**options.env, SESSION_VARIABLE: session_id}
     client = ClaudeSDKClient(options)
     try:
-        await _start(client, options.cli_path, words)
+        async with _given_up_by(stop):
+            await _start(client, options.cli_path, words)
         yield client
     except asyncio.CancelledError:
         await _close(client, session_id, timeout_s=_SHUTDOWN_S)
@@ -71,6 +82,31 @@ async def connected(
         await _close(client, session_id, timeout_s=_CLOSE_S)
         raise
     await _close(client, session_id, timeout_s=_CLOSE_S)
+
+
+@asynccontextmanager
+async def _given_up_by(stop: asyncio.Event | None) -> AsyncIterator[None]:
+    """Leave what is waited for here when ``stop`` is set.
+
+    :raises StartStoppedError: it was set meanwhile
+    """
+    if stop is None:
+        yield
+        return
+
+    async def give_up(limit: asyncio.Timeout) -> None:
+        await stop.wait()
+        limit.reschedule(0)
+
+    try:
+        async with asyncio.timeout(None) as limit:
+            watching = asyncio.create_task(give_up(limit))
+            try:
+                yield
+            finally:
+                watching.cancel()
+    except TimeoutError as exc:
+        raise StartStoppedError("stopped before it began.") from exc
 
 
 async def _start(client: ClaudeSDKClient, cli_path: object, words: deque[str]) -> None:

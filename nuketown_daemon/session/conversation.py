@@ -62,6 +62,15 @@ class Conversation:
     message: str = ""
     """The last thing said, or the error."""
     turns: int = 0
+    background: dict[str, str] = field(default_factory=dict)
+    """What ran in the background when the last turn ended: id → description."""
+    earlier: list[str] = field(default_factory=list)
+    """Ids of what ran there before the task began: a server of an earlier one, say."""
+
+    @property
+    def awaited(self) -> list[str]:
+        """What the task left in the background; Claude Code goes on when it is done."""
+        return [text for key, text in self.background.items() if key not in self.earlier]
 
     @property
     def left(self) -> bool:
@@ -76,6 +85,7 @@ class Conversation:
         self.task_id = task_id
         self.turn, self.sent, self.prompt_id, self.message, self.turns = Turn.NONE, "", "", "", 0
         self.waiting = list(texts)
+        self.earlier = list(self.background)
 
     def hand_over(self) -> str:
         """Return the next text; from here on it counts as sent."""
@@ -102,8 +112,9 @@ class Conversation:
         self.busy = True
         ours = self.turn is Turn.SENT and _holds(report.prompt or "", self.sent)
         # Somebody who interrupts our turn at the terminal and types on carries it on: the end of
-        # what he began is the end of the task's work.
-        if ours or self.turn is Turn.RUNNING:
+        # what he began is the end of the task's work. So does what ended in the background.
+        woken = self.turn is Turn.ENDED and bool(self.awaited)
+        if ours or woken or self.turn is Turn.RUNNING:
             self.turn = Turn.RUNNING
             self.prompt_id = report.prompt_id or ""
 
@@ -112,11 +123,14 @@ class Conversation:
         if self.turn is Turn.RUNNING and stale:
             return
         self.busy = False
-        if self.turn is not Turn.RUNNING:
+        self.background = {task.id: task.description for task in report.background_tasks}
+        # A Stop hook of the project may have sent it on: then its turn ends a second time.
+        again = self.turn is Turn.ENDED and report.prompt_id == self.prompt_id
+        if self.turn is not Turn.RUNNING and not again:
             # A turn that somebody typed; where our text was sent, it still has to be taken up.
             self.busy = self.turn is Turn.SENT
             return
-        self.turns += 1
+        self.turns += not again
         failed = report.hook_event_name == "StopFailure"
         self.turn = Turn.FAILED if failed else Turn.ENDED
         self.message = report.last_assistant_message or report.error or ""

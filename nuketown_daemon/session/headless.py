@@ -19,7 +19,7 @@ from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session import tools
 from nuketown_daemon.session.briefing import briefing
-from nuketown_daemon.session.client import connected, load_sdk, optional_text
+from nuketown_daemon.session.client import StartStoppedError, connected, load_sdk, optional_text
 from nuketown_daemon.session.contract import (
     Outcome,
     SessionControl,
@@ -85,13 +85,19 @@ class HeadlessSession:
         await load_sdk()
         last_words: deque[str] = deque(maxlen=5)
         options = await self._options(job, opening, observer)
-        async with connected(options, session_id=job.session_id, last_words=last_words) as client:
-            if control.stop.is_set():
-                return SessionResult(Outcome.STOPPED, "Stopped before it began.", job.session_id)
-            await asyncio.to_thread(self._mark_sent, job)
-            run = HeadlessRun(job, control, observer, client, Spending(opening.counted_usd))
-            run.last_words = last_words
-            return await run.converse(opening.text, opening.message_id)
+        stopped = SessionResult(Outcome.STOPPED, "Stopped before it began.", job.session_id)
+        try:
+            async with connected(
+                options, session_id=job.session_id, last_words=last_words, stop=control.stop
+            ) as client:
+                if control.stop.is_set():
+                    return stopped
+                await asyncio.to_thread(self._mark_sent, job)
+                run = HeadlessRun(job, control, observer, client, Spending(opening.counted_usd))
+                run.last_words = last_words
+                return await run.converse(opening.text, opening.message_id)
+        except StartStoppedError:
+            return stopped
 
     async def _opening(self, job: SessionJob) -> _Opening | SessionResult:
         """Decide what to send: the prompt, a request to go on, or nothing at all."""
@@ -158,6 +164,10 @@ class HeadlessSession:
             "NUKETOWN_TASK": str(job.task_id),
             "MCP_TOOL_TIMEOUT": str(int(wait_s * 1000)),
             "CLAUDE_CODE_MCP_AUTO_BACKGROUND_MS": "0",
+            # A command in the background is awaited by ending the turn; here that ends the task,
+            # and the command with it. In the foreground one may take as long as the task may.
+            "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+            "BASH_MAX_TIMEOUT_MS": str(int(min(job.timeout_s, _LONGEST_WAIT_S) * 1000)),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": os.environ.get(
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"
             ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator
@@ -125,12 +124,21 @@ class HeadlessRun:
         """Pass later messages on as they come."""
         import claude_agent_sdk as sdk  # noqa: PLC0415
 
+        unnoted = 0
         while True:
             text = await self._control.steering.get()
-            # A harness that is gone is noticed, and told of, where its messages are read.
-            with contextlib.suppress(sdk.ClaudeSDKError):
+            try:
                 await self._send(text, str(uuid.uuid4()))
-                await self._observer.steered()
+            except sdk.ClaudeSDKError:
+                continue  # a harness that is gone is noticed, and told of, where it is read
+            unnoted += 1
+            try:
+                while unnoted:
+                    await self._observer.steered()
+                    unnoted -= 1
+            except NuketownError as exc:
+                # The disk is full, perhaps: what is said next must be heard all the same.
+                _log.warning("steering not noted", session=self._job.session_id, reason=str(exc))
 
     async def _send(self, text: str, message_id: str) -> None:
         self._unanswered.add(message_id)

@@ -38,6 +38,9 @@ _FIELDS = {
     "prompt": 16000,
 }
 
+_BACKGROUND_FIELDS = {"id": 100, "description": 200}
+_BACKGROUND_LIMIT = 50
+
 
 def main(arguments: list[str]) -> int:
     """Report; the exit code is 0 whatever happens."""
@@ -50,21 +53,27 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _read(data: bytes) -> dict[str, str] | None:
+def _read(data: bytes) -> dict[str, object] | None:
     """Return the fields of a report that the daemon knows, cut; None for anything else."""
     if len(data) > _INPUT_LIMIT:
         return None
     report = json.loads(data)
     if not isinstance(report, dict) or not isinstance(report.get("session_id"), str):
         return None
-    return {
-        name: report[name][:limit]
-        for name, limit in _FIELDS.items()
-        if isinstance(report.get(name), str)
-    }
+    known: dict[str, object] = dict(_cut(report, _FIELDS))
+    running = report.get("background_tasks")
+    if isinstance(running, list):
+        tasks = [_cut(task, _BACKGROUND_FIELDS) for task in running if isinstance(task, dict)]
+        known["background_tasks"] = [task for task in tasks if "id" in task][:_BACKGROUND_LIMIT]
+    return known
 
 
-def _send(path: str, report: dict[str, str]) -> bool:
+def _cut(fields: dict[str, object], limits: dict[str, int]) -> dict[str, str]:
+    found = ((name, fields.get(name), limit) for name, limit in limits.items())
+    return {name: text[:limit] for name, text, limit in found if isinstance(text, str)}
+
+
+def _send(path: str, report: dict[str, object]) -> bool:
     """Did the daemon of our own user take the report, or answer that it doesn't want it?"""
     deadline = time.monotonic() + _DEADLINE_S
     try:
@@ -90,7 +99,7 @@ def _send(path: str, report: dict[str, str]) -> bool:
         return False
 
 
-def _spool(directory: str, report: dict[str, str]) -> None:
+def _spool(directory: str, report: dict[str, object]) -> None:
     """Leave the report for the daemon, whole or not at all, named in order of time."""
     os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103 - pathlib costs start time
     if len(os.listdir(directory)) >= _SPOOL_LIMIT:  # noqa: PTH208

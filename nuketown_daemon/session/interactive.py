@@ -34,6 +34,7 @@ from nuketown_daemon.session.conversation import Conversation, ConversationStore
 from nuketown_daemon.session.folder_trust import configuration_file, trust_folder
 from nuketown_daemon.session.harness_settings import session_directory, write_settings
 from nuketown_daemon.session.paste import as_prompt
+from nuketown_daemon.session.recovery import has_record
 from nuketown_daemon.session.tmux import MESSAGE_LIMIT, Tmux, session_name
 
 _ARGUMENT_LIMIT = 128 * 1024 - 1
@@ -90,7 +91,7 @@ class InteractiveSession:
                 return
 
     async def drain_spool(self) -> None:
-        """Take in what hooks reported while the daemon was away; to be called at its start."""
+        """Take in what hooks reported while the daemon was away, or too busy to answer them."""
         for path in await asyncio.to_thread(lambda: sorted(self._spool.glob("*.json"))):
             report = await asyncio.to_thread(_spooled, path)
             if report is not None:
@@ -126,7 +127,9 @@ class InteractiveSession:
         control: SessionControl,
         observer: SessionObserver,
     ) -> SessionResult | None:
-        attendance = Attendance(self._tmux, conversation, job, control, observer, self._save)
+        attendance = Attendance(
+            self._tmux, conversation, job, control, observer, self._save, self.drain_spool
+        )
         self._attendance[conversation.session_id] = attendance
         try:
             where = f"session {conversation.session} (attach with {self._tmux.socket_name})"
@@ -191,6 +194,12 @@ class InteractiveSession:
         self, job: SessionJob, conversation: Conversation, before: Conversation | None
     ) -> list[str]:
         """Write what has to be on disk before the start, in one go; return the vector."""
+        # Another program than claude may keep its conversations elsewhere.
+        is_claude = self._configuration.daemon.session.command[0] == "claude"
+        if job.resume and is_claude and not has_record(job.session_id):
+            raise SessionError(
+                f"The conversation that this should continue is gone (session {job.session_id})."
+            )
         if before is not None and before.session_id != job.session_id and not _runs(before):
             self._remove_directory(before)
         directory = session_directory(self._state_directory, job.session_id)

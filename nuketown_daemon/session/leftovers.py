@@ -2,7 +2,7 @@
 
 Every process of a session carries ``NUKETOWN_SESSION=<session id>`` in the environment it was
 started with; the kernel keeps that text (proc_pid_environ(5)), so they are found by it even when
-their parent is gone.
+their parent is gone. Those below them belong to it whatever their environment says.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def end_leftovers(session_id: str, *, grace_s: float = 2.0) -> int:
     rest = await _wait_gone(found, grace_s)
     if rest:
         # Anything that was started in the meantime is found by a second look.
-        rest = await asyncio.to_thread(_find, session_id)
+        rest = list({*rest, *await asyncio.to_thread(_find, session_id)})
         _signal(rest, kill=True)
         await _wait_gone(rest, _KILL_WAIT_S)
     return len(found)
@@ -48,16 +48,25 @@ def _find(session_id: str) -> list[psutil.Process]:
 
     # A daemon that was itself started inside a session must not end itself.
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = []
+    found: dict[int, psutil.Process] = {}
+    children: dict[int, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         try:
             if process.pid in spared or process.uids().real != os.getuid():
                 continue
+            children.setdefault(process.ppid(), []).append(process)
             if process.environ().get(SESSION_VARIABLE) == session_id:
-                found.append(process)
+                found[process.pid] = process
         except (psutil.Error, OSError):
             continue  # it ended while we looked, or is not ours to look at
-    return found
+    # A command may have emptied its environment (nix-shell --pure, env -i).
+    below = list(found)
+    while below:
+        for process in children.get(below.pop(), []):
+            if process.pid not in found:
+                found[process.pid] = process
+                below.append(process.pid)
+    return list(found.values())
 
 
 def _signal(processes: list[psutil.Process], *, kill: bool) -> None:

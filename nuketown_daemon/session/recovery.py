@@ -38,12 +38,17 @@ def configuration_home() -> Path:
     return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
 
 
+def has_record(session_id: str) -> bool:
+    """Is there a transcript that ``session_id`` can be continued from? Blocks on the disk."""
+    return bool(_transcripts(session_id))
+
+
 def read_record(session_id: str, *, prompt_id: str) -> Recorded | None:
     """Return how far ``session_id`` got; None where there is no transcript. Blocks on the disk.
 
     :param prompt_id: UUID that the prompt was sent with
     """
-    files = sorted((configuration_home() / "projects").glob(f"*/{session_id}.jsonl"))
+    files = _transcripts(session_id)
     if not files:
         return None
     arrived, complete, cost = False, False, 0.0
@@ -63,6 +68,10 @@ def read_record(session_id: str, *, prompt_id: str) -> Recorded | None:
             complete = _is_complete(message)
             last_text = _said(message) or last_text
     return Recorded(arrived, complete, last_text, cost)
+
+
+def _transcripts(session_id: str) -> list[Path]:
+    return sorted((configuration_home() / "projects").glob(f"*/{session_id}.jsonl"))
 
 
 def _entries(path: Path) -> Iterator[dict[str, Any]]:

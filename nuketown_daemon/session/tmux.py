@@ -28,6 +28,12 @@ _DROPPED = re.compile(
     r"|(.*_)?(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)"
 )
 _CONNECT_TRY_S = 0.2
+# What tmux says of a server that goes away while it is asked, as one does whose last session ended.
+_GOING = re.compile(
+    r"server exited|lost server|no server running|error connecting|can't find session"
+)
+_OPEN_TRIES = 5
+_GOING_S = 0.1
 
 
 def session_name(project: str) -> str:
@@ -92,19 +98,29 @@ class Tmux:
         words = ["-d", "-P", "-F", "#{pane_id} #{pane_pid} #{pid}", "-c", _format(directory)]
         for name, value in (environment or {}).items():
             words += ["-e", f"{name}={value}"]
-        command = [_word(word) for word in argv]
+        words += ["--", *(_word(word) for word in argv)]
+        tries = 1
+        while True:
+            try:
+                return await self._open(session, words)
+            except SessionError as exc:
+                # A server that goes away takes along all that it started: nothing runs twice.
+                if tries == _OPEN_TRIES or not _GOING.search(str(exc)):
+                    raise
+            tries += 1
+            await asyncio.sleep(_GOING_S)
+
+    async def _open(self, session: str, words: Sequence[str]) -> Pane:
         try:
             # Wider than tmux's 80 by 24 while nobody is attached; then the client's size counts.
             answer = await self._call(
-                "new-session", "-s", _format(session), "-x", "160", "-y", "48", *words, "--",
-                *command, starts_server=True,
+                "new-session", "-s", _format(session), "-x", "160", "-y", "48", *words,
+                starts_server=True,
             )  # fmt: skip
         except SessionError as exc:
             if "duplicate session" not in str(exc):
                 raise
-            answer = await self._call(
-                "new-window", "-t", f"={session}:", "-n", "claude", *words, "--", *command
-            )
+            answer = await self._call("new-window", "-t", f"={session}:", "-n", "claude", *words)
         pane, pid, server = answer.split()
         return Pane(pane, int(pid), int(server))
 

@@ -160,6 +160,9 @@ class Bootstrap:
 def _environment(mark: str) -> dict[str, str]:
     return {
         SESSION_VARIABLE: mark,
+        # A clone in the background would be cut off when the model ends its turn to await it.
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+        "BASH_MAX_TIMEOUT_MS": str(int(TIME_LIMIT_S * 1000)),
         "GIT_TERMINAL_PROMPT": "0",
         "SSH_ASKPASS_REQUIRE": "never",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": os.environ.get(

@@ -11,6 +11,9 @@ from nuketown_daemon.workspace.git import Git, safe_line
 COMMITS_LIMIT = 20
 """Newest commits that are listed; the rest is counted."""
 
+BRANCHES_LIMIT = 5
+"""Other branches that are named."""
+
 _STAT = re.compile(r"(\d+) (file|insertion|deletion)")
 _SUBJECT_LIMIT = 100
 
@@ -44,6 +47,8 @@ class Changes:
     """Paths with uncommitted changes, files git does not track included."""
     unpushed: int | None = None
     """Commits that no remote-tracking branch has; None: the clone has no remote branches."""
+    elsewhere: tuple[tuple[str, int], ...] = ()
+    """Other local branches that were committed to meanwhile, and how many commits HEAD lacks."""
 
     def text(self) -> str:
         """The facts in lines for people."""
@@ -58,7 +63,10 @@ class Changes:
             if self.commit_count > len(self.commits):
                 lines.append(f"  … and {self.commit_count - len(self.commits)} more")
         else:
-            lines.append("No new commits.")
+            lines.append("No new commits." if not self.elsewhere else "No new commits on it.")
+        lines += [f"On branch {name}: {_count(n, 'new commit')}." for name, n in self.elsewhere]
+        if self.rewritten:
+            lines.append("The commit it began from is no longer in this branch's history.")
         if self.unpushed:
             lines.append(f"Not pushed: {_count(self.unpushed, 'commit')}.")
         if self.dirty_files:
@@ -66,10 +74,11 @@ class Changes:
         return "\n".join(lines)
 
 
-async def changes_since(path: Path, base: str | None) -> Changes:
+async def changes_since(path: Path, base: str | None, *, began: float | None = None) -> Changes:
     """Compare the clone ``path`` with the commit it was at.
 
     :param base: commit id then; None: there was no commit
+    :param began: Unix seconds; commits since then on other branches count too; None: they do not
     :raises WorkspaceError: git can't read the clone
     """
     git = Git(path)
@@ -95,6 +104,7 @@ async def changes_since(path: Path, base: str | None) -> Changes:
         deletions=deletions,
         dirty_files=dirty,
         unpushed=await _unpushed(git, head),
+        elsewhere=() if began is None else await _elsewhere(git, head, base, int(began)),
     )
 
 
@@ -142,6 +152,23 @@ async def _stat(git: Git, base: str | None, head: str) -> tuple[int, int, int]:
 async def _is_ancestor(git: Git, base: str, head: str) -> bool:
     output = await git.look("merge-base", "--is-ancestor", base, head, accept=(0, 1))
     return output.code == 0
+
+
+async def _elsewhere(
+    git: Git, head: str, base: str | None, began: int
+) -> tuple[tuple[str, int], ...]:
+    """Local branches with commits made since ``began`` that HEAD does not hold."""
+    output = await git.look(
+        "for-each-ref", "--sort=-committerdate", f"--count={BRANCHES_LIMIT}",
+        f"--no-merged={head}", "--format=%(refname)", "refs/heads",
+    )  # fmt: skip
+    known = [f"^{head}", *([f"^{base}"] if base else [])]
+    found = []
+    for ref in output.lines:
+        number = await _number(git, [f"--max-age={began}", ref, *known])
+        if number:
+            found.append((safe_line(ref.removeprefix("refs/heads/")), number))
+    return tuple(found)
 
 
 async def _unpushed(git: Git, head: str) -> int | None:

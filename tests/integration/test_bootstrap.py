@@ -109,6 +109,7 @@ async def test_model_finds_the_repository_and_the_human_confirms(
     first = api.requests[0]
     assert first.model == MODEL
     assert first.tools == {"Bash", "Read", "Glob", "Grep"}
+    assert "run_in_background" not in str(first.body["tools"])
     asked = "\n".join(first.user_texts)
     assert f"Put the clone at: {town.clone}" in asked
     assert "- other: https://…@example.org/me/other.git" in asked

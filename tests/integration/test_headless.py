@@ -43,11 +43,15 @@ async def test_agent_is_told_who_it_is(harness, control, notes, monkeypatch):
     (harness.workspace / "CLAUDE.md").write_text("The house colour is green.")
     async with MessagesApi([say("ok")], api_key=KEY) as api:
         point_at(api, monkeypatch)
-        await harness.session().run(harness.job("hello"), control, notes)
+        await harness.session().run(harness.job("hello", timeout_s=7200), control, notes)
     first = api.requests[0]
     assert "You are ada <ada@example.org>" in first.system
     assert {"Bash", "Read", "Edit", "mcp__nuketown__ask_human"} <= first.tools
     assert not {"CronCreate", "ScheduleWakeup", "EnterWorktree"} & first.tools
+    # The end of a turn is the end of the task: no command may still be awaited then.
+    bash = next(str(tool) for tool in first.body["tools"] if tool["name"] == "Bash")
+    assert "run_in_background" not in bash
+    assert "max 7200000 " in bash
     assert "The house colour is green." in str(first.body["messages"])
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from nuketown_daemon.errors import JournalError
 from nuketown_daemon.session.contract import Outcome
 from nuketown_demo.messages_api import MessagesApi
 from nuketown_demo.turns import Failure, Turn, say, use
@@ -147,6 +148,46 @@ async def test_stopped_while_a_person_is_asked(harness, control, notes, monkeypa
         result = await run
     assert result.outcome is Outcome.STOPPED
     assert notes.waits == ["an answer", None]
+
+
+async def test_given_up_while_it_starts(harness, control, notes, tmp_path, eventually):
+    stuck = tmp_path / "claude"
+    stuck.write_text("#!/bin/sh\necho noise; cat > /dev/null\n")
+    stuck.chmod(0o700)
+    job = harness.job("go")
+    run = asyncio.create_task(harness.session(cli_path=stuck).run(job, control, notes))
+    await eventually(lambda: processes_of(job.session_id))
+    control.stop.set()
+    async with asyncio.timeout(5):
+        result = await run
+    assert (result.outcome, result.text) == (Outcome.STOPPED, "Stopped before it began.")
+    assert processes_of(job.session_id) == []
+
+
+async def test_steered_while_the_journal_is_full(harness, control, notes, monkeypatch, eventually):
+    """What can't be noted is noted later, and what is said next is heard all the same."""
+    refused, noted = 2, 0
+
+    async def steered():
+        nonlocal refused, noted
+        if refused:
+            refused -= 1
+            raise JournalError("the disk is full.")
+        noted += 1
+
+    notes.steered = steered
+    script = [use("Bash", command="while [ ! -e go ]; do sleep 0.05; done"), say("Heard.")]
+    async with MessagesApi(script, api_key=KEY) as api:
+        point_at(api, monkeypatch)
+        run = asyncio.create_task(harness.session().run(harness.job("go"), control, notes))
+        await eventually(lambda: notes.progressed)
+        for text in ("in blue", "in oil", "at noon"):
+            control.steering.put_nowait(text)
+        await eventually(control.steering.empty)
+        (harness.workspace / "go").touch()
+        assert (await run).text == "Heard."
+    assert all(text in str(api.requests[1].messages) for text in ("in blue", "in oil", "at noon"))
+    assert (refused, noted) == (0, 3)
 
 
 async def test_time_is_over(harness, control, notes, monkeypatch):

@@ -64,8 +64,11 @@ def spooled(directory: Path) -> list[Path]:
 
 
 async def test_a_report_reaches_the_daemon(short_tmp: Path, daemon: Daemon) -> None:
-    await run(short_tmp, json.dumps({**STOP, "unknown": {"x": 1}}).encode())
-    assert daemon.requests == [{"op": "hook", "report": STOP}]
+    running = [{"id": "b1", "type": "shell", "description": "x" * 300}, {"id": 7}, "?"]
+    report = {**STOP, "unknown": {"x": 1}, "background_tasks": running}
+    await run(short_tmp, json.dumps(report).encode())
+    known = {**STOP, "background_tasks": [{"id": "b1", "description": "x" * 200}]}
+    assert daemon.requests == [{"op": "hook", "report": known}]
     assert not spooled(short_tmp)
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import pty
 import signal
@@ -131,6 +132,35 @@ async def test_steering_is_handed_over_when_the_turn_is_over(make_town) -> None:
     assert place.prompts()[1].split() == ["and", "this", "too"]
 
 
+async def test_what_runs_in_the_background_is_awaited_and_keeps_nobody_waiting(
+    make_town, eventually
+) -> None:
+    wait = use("Bash", command="while [ ! -e go ]; do sleep 0.1; done", run_in_background=True)
+    place = await make_town(
+        [wait, say("I wait for it."), say("Noted."), say("Built.")], allowed_tools=("Bash",)
+    )
+    running = place.run(job(place, "build it"))
+    await eventually(lambda: "In the background: " in str(place.observer.progressed), timeout_s=30)
+    place.control.steering.put_nowait("and paint it")
+    await eventually(lambda: events(place).count("Stop") == 2, timeout_s=20)
+    assert not running.done()
+    # What the hooks can't tell a daemon that does not answer is found all the same.
+    await place.go_away()
+    (place.workspace / "go").touch()
+    async with asyncio.timeout(20):
+        result = await running
+    assert (result.text, result.turns) == ("Built.", 3)
+
+
+async def test_a_stop_hook_of_the_project_that_sends_it_on(make_town) -> None:
+    place = await make_town([say("Done, I think."), say("Now it is.")])
+    check = "[ -e seen ] && exit 0; touch seen; echo the tests fail >&2; exit 2"
+    hooks = {"Stop": [{"hooks": [{"type": "command", "command": check}]}]}
+    (place.workspace / ".claude").mkdir()
+    (place.workspace / ".claude/settings.json").write_text(json.dumps({"hooks": hooks}))
+    assert (await finish(place, job(place, "one"))).text == "Now it is."
+
+
 async def test_an_error_of_the_api_is_reported(make_town) -> None:
     place = await make_town(lambda _: Failure(400, "no such thing"))
     result = await finish(place, job(place, "one"))
@@ -212,7 +242,7 @@ async def test_a_turn_somebody_typed_is_not_the_end_of_the_task(make_town, event
     await place.tmux("send-keys", "-t", "=hello:", "typed", "Enter")
     await eventually(lambda: events(place).count("UserPromptSubmit") == 2)
     running = place.run(job(place, "ours", task_id=2))
-    await asyncio.sleep(1)
+    await eventually(lambda: "is busy in session hello" in str(place.observer.said))
     assert "ours" not in place.prompts()
     release.set()
     async with asyncio.timeout(20):
@@ -230,7 +260,10 @@ async def test_dots_and_colons_and_a_session_that_is_a_humans_shell(make_town) -
 
 async def test_a_permission_prompt_is_told_and_answered(make_town, eventually) -> None:
     place = await make_town(
-        [use("Bash", command="touch made", description="Make a file"), say("Made.")],
+        [
+            use("Bash", command="touch made; until [ -e go ]; do sleep 0.1; done"),
+            say("Made."),
+        ],
         permission_mode="default",
     )
     running = place.run(job(place, "one"))
@@ -239,10 +272,13 @@ async def test_a_permission_prompt_is_told_and_answered(make_town, eventually) -
     assert place.observer.waits[-1] == "an answer"
     assert not (place.workspace / "made").exists()
     await place.tmux("send-keys", "-t", "=hello:", "Enter")
+    # Told as soon as it is answered, not when the turn is over.
+    await eventually(lambda: place.observer.waits[-1] is None, timeout_s=20)
+    await eventually((place.workspace / "made").exists)
+    assert not running.done()
+    (place.workspace / "go").touch()
     async with asyncio.timeout(20):
         assert (await running).text == "Made."
-    assert place.observer.waits[-1] is None
-    assert (place.workspace / "made").exists()
 
 
 async def test_a_stop_interrupts_the_turn_and_keeps_the_session(make_town, eventually) -> None:
@@ -440,6 +476,13 @@ async def test_a_closed_conversation_is_continued_by_its_id(make_town) -> None:
     assert (await finish(place, work)).text == "Second."
     texts = place.api.requests[-1].user_texts
     assert [texts[0], texts[-1]] == ["one", "two"]
+
+
+async def test_a_conversation_that_is_gone_is_not_begun_anew(make_town) -> None:
+    place = await make_town([])
+    with pytest.raises(SessionError, match="should continue is gone"):
+        await finish(place, job(place, "and more", resume=True))
+    assert not await place.tmux("list-sessions", check=False)
 
 
 @pytest.mark.attack

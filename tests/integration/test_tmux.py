@@ -126,3 +126,29 @@ async def test_a_paste_is_bracketed_and_keys_reach_a_pane_in_copy_mode(
 async def test_without_tmux_the_sentence_says_so(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match="install tmux"):
         await Tmux("test", {"PATH": str(tmp_path)}).open("a", ["a", "b"], directory=tmp_path)
+
+
+async def test_a_server_that_goes_away_just_then_is_asked_again(tmp_path: Path) -> None:
+    """As when the last session ends while a task begins; what stays wrong is told."""
+    program, asked = tmp_path / "tmux", tmp_path / "asked"
+    directory = tempfile.mkdtemp(prefix="nt")
+
+    def says(times: int) -> None:
+        asked.write_text("")
+        program.write_text(
+            f"#!/bin/sh\necho >> {asked}\n[ $(wc -l < {asked}) -gt {times} ] && "
+            f'exec {shutil.which("tmux")} "$@"\necho server exited unexpectedly >&2\nexit 1\n'
+        )
+        program.chmod(0o700)
+
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    server = Tmux("test", {**os.environ, "TMUX_TMPDIR": directory, "PATH": path})
+    says(2)
+    await server.open("x", ["sleep", "60"], directory=tmp_path)
+    assert await server.has_session("x")
+    await server.kill_session("x")
+    says(1000)
+    with pytest.raises(SessionError, match="server exited"):
+        await server.open("x", ["sleep", "60"], directory=tmp_path)
+    assert len(asked.read_text()) < 10
+    shutil.rmtree(directory)

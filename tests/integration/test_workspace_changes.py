@@ -79,7 +79,23 @@ async def test_rebased_and_switched_branch(clone: Path) -> None:
     changes = await changes_since(clone, base)
     assert changes.rewritten
     assert changes.branch == "topic"
+    assert "no longer in this branch's history" in changes.text()
     assert [entry.subject for entry in changes.commits] == ["Add second", "Say it better"]
+
+
+async def test_commits_on_a_branch_that_was_left_again(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = head_of(clone)
+    for name, date in (("topic", "@1700000000 +0000"), ("old", "@1000000000 +0000")):
+        monkeypatch.setenv("GIT_COMMITTER_DATE", date)
+        git(clone, "switch", "--quiet", "-c", name, base)
+        git(clone, "commit", "--quiet", "--allow-empty", "-m", name)
+    git(clone, "push", "--quiet", "origin", "topic")
+    git(clone, "switch", "--quiet", "main")
+    changes = await changes_since(clone, base, began=1_500_000_000.5)
+    assert changes.elsewhere == (("topic", 1),)
+    assert changes.text() == "Branch: main\nNo new commits on it.\nOn branch topic: 1 new commit."
 
 
 async def test_detached_head_and_a_commit_that_is_gone(clone: Path) -> None:

@@ -49,6 +49,25 @@ def test_what_is_typed_after_an_interruption_carries_our_turn_on(
     assert (conversation.turn, conversation.message) == (Turn.ENDED, "Like this.")
 
 
+def test_what_the_task_left_in_the_background_sets_it_to_work_again(
+    conversation: Conversation,
+) -> None:
+    def stop(prompt_id: str, *ids: str) -> HookReport:
+        running = [{"id": key, "description": f"make {key}"} for key in ids]
+        report = {"session_id": "s", "hook_event_name": "Stop", "prompt_id": prompt_id}
+        return HookReport.model_validate({**report, "background_tasks": running})
+
+    conversation.apply(_report("UserPromptSubmit", prompt="our text", prompt_id="p"))
+    conversation.apply(stop("p", "server", "build"))
+    assert conversation.awaited == ["make server", "make build"]
+    conversation.apply(_report("UserPromptSubmit", prompt="<task-notification>", prompt_id="q"))
+    assert conversation.turn is Turn.RUNNING
+    conversation.apply(stop("q", "server"))
+    assert (conversation.turn, conversation.awaited) == (Turn.ENDED, ["make server"])
+    conversation.begin(2, "next")
+    assert conversation.awaited == []
+
+
 def test_an_error_of_the_api_fails_the_turn(conversation: Conversation) -> None:
     conversation.apply(_report("UserPromptSubmit", prompt="our text", prompt_id="p"))
     conversation.apply(_report("StopFailure", prompt_id="p", error="overloaded"))

@@ -56,6 +56,23 @@ async def test_the_queue_is_as_it_was_after_reopening(tmp_path: Path) -> None:
         assert following[0].id == second
 
 
+async def test_half_a_surrogate_pair_can_be_kept(journal: Journal) -> None:
+    """A model's JSON may hold one; the end of a task must be written whatever it said."""
+    task_id = await _add(journal)
+    half = "cut: \ud83d"
+    question = Question(0, task_id, "josh@example.org", None, None, half)
+    for write in (
+        lambda t: journal.steering.add(t, task_id, half),
+        lambda t: journal.questions.add(t, question),
+        lambda t: journal.tasks.move(t, task_id, TaskState.FAILED, result=half),
+    ):
+        await journal.write(write)
+    task = await journal.tasks.get(task_id)
+    assert task is not None
+    assert task.result == "cut: ?"
+    assert await journal.steering.untaken(task_id) == ["cut: ?"]
+
+
 async def test_what_fails_in_a_transaction_takes_all_of_it_back(journal: Journal) -> None:
     heard: list[str] = []
 

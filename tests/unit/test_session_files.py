@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 
+import psutil
 import pytest
 
 from nuketown_daemon.configuration import Configuration, Daemon, Identity, SessionSettings
@@ -37,19 +38,32 @@ def test_settings_tell_how_to_get_the_key(tmp_path):
 @pytest.mark.parametrize(
     ("words", "program"),
     [
-        (("claude", "--verbose"), ["/opt/claude", "--verbose"]),
+        (("claude", "--verbose"), ["{cli}", "--verbose"]),
         (("/bin/sh", "--verbose"), ["/bin/sh", "--verbose"]),
     ],
 )
 def test_claude_in_a_command_stands_for_cli_path(words, program, tmp_path):
+    cli = tmp_path / "claude"
+    cli.touch(mode=0o700)
+    assert command(cli, words)[:2] == [word.format(cli=cli) for word in program]
+
+
+@pytest.mark.parametrize("mode", [None, 0o600])
+def test_a_cli_path_that_is_no_program_is_named(mode, tmp_path):
+    if mode is not None:
+        (tmp_path / "claude").touch(mode=mode)
+    with pytest.raises(SessionError, match=r"claude is not a program.*cli_path in daemon\.toml"):
+        command(tmp_path / "claude", ("claude",))
+
+
+def command(cli, words):
     configuration = Configuration(
         identity=Identity(name="ada"),
-        daemon=Daemon(cli_path="/opt/claude", session=SessionSettings(command=words)),
+        daemon=Daemon(cli_path=cli, session=SessionSettings(command=words)),
     )
-    vector = claude_code.command(
-        configuration, settings=tmp_path, session_id="x", resume=False, prompt="hello"
+    return claude_code.command(
+        configuration, settings=cli, session_id="x", resume=False, prompt="hello"
     )
-    assert vector[:2] == program
 
 
 def test_settings_without_a_key_say_nothing(tmp_path):
@@ -158,6 +172,18 @@ async def test_leftovers_are_ended_and_others_are_not(eventually):
         finally:
             one.kill()
             two.kill()
+
+
+async def test_leftovers_with_an_emptied_environment_are_ended(eventually):
+    session = str(uuid.uuid4())
+    command = ["/bin/sh", "-c", "env -i /bin/sh -c 'sleep 600; :' & echo $!; wait"]
+    environment = {"PATH": "/usr/bin:/bin", SESSION_VARIABLE: session}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        child = psutil.Process(int(shell.stdout.readline()))
+        await eventually(lambda: child.children() and child.environ() == {}, 5)
+        assert await end_leftovers(session) == 3
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_the_model_sdk_is_not_imported_before_it_is_needed():
