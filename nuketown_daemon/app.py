@@ -164,6 +164,8 @@ class Application:
         answer = await self._commands.cancel(task, uid_requester(peer_uid))
         if answer.write is None:
             raise ProtocolError(answer.text)
+        if answer.at_once is not None:
+            answer.at_once()
         await self._journal.write(answer.write)
         if answer.afterwards is not None:
             answer.afterwards()

@@ -36,6 +36,8 @@ class Answer:
     write: Callable[[Transaction], str | None] | None = None
     """For :meth:`Journal.write`; may return a text that replaces ``text``."""
     afterwards: Callable[[], None] | None = None
+    at_once: Callable[[], None] | None = None
+    """What does not wait until that is written: an agent that fills the disk has to be stopped."""
     thread: str | None = None
     """Thread to say it in; None: the one of the message."""
     choices: tuple[str, ...] = ()
@@ -162,7 +164,7 @@ class ChatCommands:
         def stop() -> None:
             self._runner.stop(task.id)
 
-        return Answer(stopping, write, stop)
+        return Answer(stopping, write, afterwards=stop, at_once=stop)
 
     def _drop(self, task: Task) -> Callable[[Transaction], str | None]:
         def write(transaction: Transaction) -> str | None:

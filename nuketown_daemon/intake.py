@@ -85,13 +85,25 @@ class Intake:
         self._understand = understand
         self._budget = budget
         self.messenger: Messenger | None = None
+        self._begun: tuple[IncomingMessage, Answer] | None = None
+        """What was done at once for a message that is not written down yet."""
 
     async def handle(self, message: IncomingMessage) -> None:
         """Handle one message of an owner or peer, not seen before; returns when it is on disk.
 
-        :raises JournalError: it can't be written down, and nothing was done
+        :raises JournalError: it can't be written down, and nothing was done but what had to be at
+            once; it is to be handled again
         """
-        await self._apply(message, await self._decide_safely(message))
+        if self._begun is not None and self._begun[0] == message:
+            # Not decided anew: what was stopped may have ended, and another task run by now.
+            answer = self._begun[1]
+        else:
+            answer = await self._decide_safely(message)
+            if answer.at_once is not None:
+                answer.at_once()
+                self._begun = (message, answer)
+        await self._apply(message, answer)
+        self._begun = None
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
         """Accept a task from the socket.

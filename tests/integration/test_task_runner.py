@@ -15,6 +15,7 @@ from nuketown_daemon.chat_commands import ChatCommands
 from nuketown_daemon.configuration import Budget, Configuration
 from nuketown_daemon.control.contract import TaskSubmission
 from nuketown_daemon.dialogue import Dialogue
+from nuketown_daemon.errors import JournalError
 from nuketown_daemon.events import EventStream
 from nuketown_daemon.intake import Intake
 from nuketown_daemon.journal import Journal
@@ -317,6 +318,36 @@ async def test_who_said_stop_is_obeyed_after_a_crash(
     async with desk.open():
         assert (await desk.ended()).state is TaskState.CANCELLED
     assert [job.recover for job in desk.session.jobs] == [True]
+
+
+@pytest.mark.fault
+async def test_an_agent_that_fills_the_disk_can_be_stopped(place: Path, journal: Journal) -> None:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def first_is_stopped(
+        job: SessionJob, control: SessionControl, observer: SessionObserver
+    ) -> SessionResult:
+        if job.task_id == 2:
+            return await done(job, control, observer)
+        begun.set()
+        await control.stop.wait()
+        stopped.set()
+        return SessionResult(Outcome.STOPPED, "Stopped.", job.session_id)
+
+    desk = Desk(place, journal, first_is_stopped)
+    async with desk.open():
+        await desk.hear("work on hello -- fill the disk")
+        await begun.wait()
+        await desk.hear("work on hello -- write")
+        async with unwritable(journal):
+            with pytest.raises(JournalError):
+                await desk.hear("stop", message_id="stop")
+            await asyncio.wait_for(stopped.wait(), 5)
+        assert (await desk.ended()).state is TaskState.CANCELLED
+        # It is handled again when there is room, and means the same.
+        await desk.hear("stop", message_id="stop")
+        assert (await desk.ended(2)).state is TaskState.DONE
+    assert sum("Stopping" in text for text in await desk.said()) == 1
 
 
 @pytest.mark.fault
