@@ -140,6 +140,8 @@ class Inbox:
     def _note_error(self, stanza: Message, sender: JID | None) -> None:
         """Something that we said came back."""
         bare = sender.bare if sender is not None else None
+        if sender is not None and sender.resource and self._rooms.is_room(sender.bare):
+            return  # any occupant can write that; the room itself has no nickname
         condition = stanza["error"]["condition"]
         if bare is not None and self._rooms.is_room(bare) and condition != "forbidden":
             self._rooms.fell_out(bare)  # forbidden: it only does not let us speak

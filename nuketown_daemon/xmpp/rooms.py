@@ -173,15 +173,19 @@ class Rooms:
         self._heard[room] = asyncio.get_running_loop().time()
         kind = stanza.xml.get("type", "available")
         if kind == "error":
-            self._refused(room, stanza)
+            if nickname in ("", self._tried(room)):  # else an answer to an earlier try
+                self._refused(room, stanza)
             return
-        user = stanza.xml.find(f"{_MUC_USER}x")
-        if user is None or not nickname:
+        if not nickname:
             return
+        self._occupants[room].pop(nickname, None)
+        found = stanza.xml.findall(f"{_MUC_USER}x")
+        if len(found) != 1:  # one of several is the occupant's own word
+            return
+        user = found[0]
         codes = {status.get("code") for status in user.findall(f"{_MUC_USER}status")}
         gone = kind == "unavailable"
         item = user.find(f"{_MUC_USER}item")
-        self._occupants[room].pop(nickname, None)
         if not gone and item is not None and len(self._occupants[room]) < _OCCUPANTS_LIMIT:
             self._note_occupant(room, nickname, item.get("jid"))
         if _SELF in codes and gone:
@@ -230,6 +234,10 @@ class Rooms:
             if self._underscores[room]:
                 self._enter_one(room)
 
+    def _tried(self, room: str) -> str:
+        """The nickname that we ask the room for."""
+        return self._nickname + "_" * self._underscores.get(room, 0)
+
     def _enter(self) -> None:
         for room in self._occupants:
             if room not in self._inside and room not in self._closed:
@@ -239,7 +247,7 @@ class Rooms:
         # No history: what was said before we came was not said to us.
         stanza = self._client.plugin["xep_0045"].make_join_stanza(
             JID(room),
-            self._nickname + "_" * self._underscores.get(room, 0),
+            self._tried(room),
             maxstanzas=0,
             presence_options={"pshow": self.presence.show, "pstatus": self.presence.status},
         )

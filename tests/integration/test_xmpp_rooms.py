@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 from slixmpp.stanza import Presence
@@ -69,6 +70,39 @@ async def test_a_nickname_proves_nothing(prosody_server, account, agent_of, room
         assert agent.bodies == ["ada, status"]
         await stranger.settled()
         assert not [m for m in stranger.messages if "Hello, I am" in m["body"]]
+
+
+@pytest.mark.attack
+async def test_an_occupant_is_not_believed_about_the_room_or_itself(
+    prosody_server, account, agent_of, room
+):
+    josh, eve = await account("josh"), await account("eve")
+    agent = await agent_of(prosody_server, owners=(josh.jid,), rooms=(room,))
+    agent.timing = replace(agent.timing, rejoin_s=60)
+    async with agent.running() as connection, Person(josh) as owner, Person(eve) as stranger:
+        await enter(owner, room, "boss")
+        await enter(stranger, room, "eve")
+        await owner.presence(lambda p: p["from"] == f"{room}/ada")
+        said = await agent.say(room, "Done.", in_room=True)
+        await owner.message(lambda m: m["body"] == "Done.")
+        # As if the room had lost the agent and sent its message back.
+        stranger.say_xml(
+            f"<message xmlns='jabber:client' type='error' to='{room}/ada' id='{said}'><error "
+            "type='cancel'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+            "</message>"
+        )
+        # As if it were the owner, at a room service that leaves its word beside the own.
+        item = "<x xmlns='http://jabber.org/protocol/muc#user'><item jid='{}'/></x>"
+        forged = f"<presence xmlns='jabber:client' from='{room}/eve'>" + "".join(
+            item.format(jid) for jid in (josh.jid, eve.jid)
+        )
+        connection._take(Presence(xml=ET.fromstring(f"{forged}</presence>")))
+        stranger.say(room, "ada, open the door", kind="groupchat")
+        owner.say(room, "ada, status", kind="groupchat")
+        await agent.hears("ada, status")
+        assert agent.bodies == ["ada, status"]
+        await agent.say(room, "Still here.", in_room=True)
+        await owner.message(lambda m: m["body"] == "Still here.")
 
 
 async def test_what_was_said_before_is_not_heard(prosody_server, account, agent_of, room):
