@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pty
 import select
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.integration.test_cli import Town
-from tests.memory_daemon import daemon
+from tests.memory_daemon import REPOSITORY, daemon
 
 
 @pytest.fixture
@@ -28,14 +30,19 @@ def town(short_tmp: Path) -> Town:
     town.environment["PATH"] = f"{command.parent}:{town.environment['PATH']}"
     del town.environment["PYTHONWARNINGS"]  # warnings would be shown in the middle of the line
     for shell in ("bash", "zsh", "fish"):
-        script = subprocess.run(
-            [str(command)],
-            env=town.environment | {"_NUKETOWN_COMPLETE": f"source_{shell}"},
-            capture_output=True,
-            check=True,
-        )
-        (short_tmp / f"complete.{shell}").write_bytes(script.stdout)
+        (short_tmp / f"complete.{shell}").write_bytes(script(shell))
     return town
+
+
+@functools.cache
+def script(shell: str) -> bytes:
+    """What a package installs; it depends on nothing but the command's name."""
+    run = subprocess.run(
+        [sys.executable, "-m", "nuketown_cli"],
+        env={"_NUKETOWN_COMPLETE": f"source_{shell}", "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True, check=True,
+    )  # fmt: skip
+    return run.stdout
 
 
 class Terminal:
