@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from nuketown_daemon import reporting
 from nuketown_daemon.chat import IncomingMessage
+from nuketown_daemon.command_words import Command, Verb
 from nuketown_daemon.journal import Journal, Transaction
 from nuketown_daemon.people import People
-from nuketown_daemon.request_parser import Command, Verb
 from nuketown_daemon.session.tmux import Tmux, session_name
 from nuketown_daemon.status_board import StatusBoard
 from nuketown_daemon.task import ENDED, Mode, Task, TaskRequest, TaskState
@@ -25,7 +25,7 @@ cancel [ID] · end a task, queued or running
 stop · end the running one
 attach · how to look over my shoulder
 cost · what was spent
-retry [ID] · run one that failed again"""
+retry [ID] · run one again that failed, or any by its number"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ChatCommands:
         for task in (self._runner.current, about, *recent):
             if task is None or task.session_mode is not Mode.INTERACTIVE:
                 continue
-            name = session_name(task.request.project)
+            name = session_name(task.workspace or task.request.project)
             if name not in seen and await tmux.has_session(name):
                 return Answer(
                     f"On my machine: `portal-{self._agent}`, or as my user: "
@@ -138,12 +138,17 @@ class ChatCommands:
             return await self.cancel(task, message.sender)
         if about is not None and about.state not in ENDED:
             return await self.cancel(about, message.sender)
-        if self._runner.current is not None:
-            return await self.cancel(self._runner.current, message.sender)
-        waiting = await self._journal.tasks.in_states(TaskState.QUEUED)
+        current = self._runner.current
+        if current is not None and self._people.may_control(message.sender, current):
+            return await self.cancel(current, message.sender)
+        waiting = [
+            task
+            for task in await self._journal.tasks.in_states(TaskState.QUEUED)
+            if self._people.may_control(message.sender, task)
+        ]
         if len(waiting) > 1:
             return Answer("Which one? Say `cancel ID`; `queue` lists them.")
-        return await self.cancel(waiting[0] if waiting else None, message.sender)
+        return await self.cancel(waiting[0] if waiting else current, message.sender)
 
     async def cancel(self, task: Task | None, requester: str) -> Answer:
         """End ``task`` if ``requester`` may."""
@@ -183,18 +188,39 @@ class ChatCommands:
         if command.task_id is not None:
             task = await self._journal.tasks.get(command.task_id)
         elif task is None:
-            ended = [t for t in await self._journal.tasks.newest(50) if t.state in ENDED]
-            task = ended[-1] if ended else None
+            task = await self._last_ended(message.sender)
+            if task is not None and task.state is TaskState.DONE:
+                return Answer(
+                    f"The last one did not fail: {reporting.name_of(task)}. "
+                    f"Say `retry {task.id}` to run it again all the same."
+                )
         if task is None:
-            return Answer("There is no such task: say `queue` to see them.")
+            return Answer(
+                "Nothing has failed yet."
+                if command.task_id is None
+                else f"There is no task {command.task_id}: its report tells a task's number."
+            )
         if not self._people.may_control(message.sender, task):
             return Answer(f"Task {task.id} is not yours: only an owner may repeat it.")
         if task.state not in ENDED:
             return Answer(f"Task {task.id} has not ended yet ({task.state}).")
         request = task.request.model_copy(
-            update={"requester": message.sender, "reply_to": message.reply_to, "follows": None}
+            update={
+                "source": "room" if message.room else "dm",
+                "requester": message.sender,
+                "reply_to": message.reply_to,
+                "thread": message.thread or task.request.thread,
+                "source_message_id": message.message_id,
+                "follows": None,
+            }
         )
-        return Answer("", self.accept(request), self._runner.wake)
+        return Answer("", self.accept(request), self._runner.wake, thread=request.thread)
+
+    async def _last_ended(self, requester: str) -> Task | None:
+        """The newest task that is over, of those that ``requester`` may repeat."""
+        ended = [task for task in await self._journal.tasks.newest(50) if task.state in ENDED]
+        mine = [task for task in ended if self._people.may_control(requester, task)]
+        return mine[-1] if mine else None
 
     def accept(self, request: TaskRequest) -> Callable[[Transaction], str]:
         """How a task is written down; returns its acknowledgement."""

@@ -6,6 +6,7 @@ fact that the message was handled, so that a message is never handled half or tw
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Protocol
 import structlog
 from pydantic import ValidationError
 
+from nuketown_daemon import reporting
 from nuketown_daemon.budget import allowance
 from nuketown_daemon.chat import IncomingMessage, OutgoingMessage
 from nuketown_daemon.chat_commands import Answer, ChatCommands
@@ -23,25 +25,36 @@ from nuketown_daemon.control.contract import TaskSubmission
 from nuketown_daemon.dialogue import Dialogue
 from nuketown_daemon.errors import BudgetError, JournalError, NuketownError, ProtocolError
 from nuketown_daemon.journal import Journal, Question, Transaction
+from nuketown_daemon.message_text import split_quotation
+from nuketown_daemon.peer_allotment import PeerAllotment
 from nuketown_daemon.people import People, Role, uid_requester
 from nuketown_daemon.request_parser import (
     Command,
+    Kind,
     Parsed,
     ParsedTask,
     Refused,
+    Remark,
     Unclear,
-    parse,
-    strip_address,
+    Verb,
+    read,
 )
-from nuketown_daemon.task import ENDED, Task, TaskRequest
+from nuketown_daemon.task import ACTIVE, ENDED, Task, TaskRequest, is_project_name
 from nuketown_daemon.task_runner import TaskRunner
+from nuketown_daemon.which_project import WhichProject, quoted, task_meant
 from nuketown_daemon.workspace.contract import WorkspaceResolver
 from nuketown_daemon.xmpp.contract import Messenger
 
 log = structlog.get_logger(__name__)
 
-_CANDIDATES_SHOWN = 12
-_FEW_WORDS = 5
+_ON_THE_COMMAND_LINE = {
+    Verb.HELP: "`nuketown --help` tells what there is",
+    Verb.STATUS: "use `nuketown status`",
+    Verb.QUEUE: "use `nuketown tasks`",
+    Verb.CANCEL: "use `nuketown cancel`",
+    Verb.STOP: "use `nuketown cancel`",
+    Verb.COST: "`nuketown status` shows what was spent",
+}
 
 
 class Understanding(Protocol):
@@ -66,6 +79,11 @@ class _Context:
     task: Task | None
     questions: tuple[Question, ...]
 
+    @property
+    def which_project(self) -> Question | None:
+        """The sender was asked which project an earlier message means."""
+        return next((q for q in self.questions if q.task_id is None), None)
+
 
 class Intake:
     """Handles messages one after the other (XMPP) and submissions of the socket."""
@@ -83,7 +101,9 @@ class Intake:
         self._commands = commands
         self._resolver = resolver
         self._understand = understand
+        self._which_project = WhichProject(journal, resolver)
         self._budget = budget
+        self._allotment = PeerAllotment()
         self.messenger: Messenger | None = None
         self._begun: tuple[IncomingMessage, Answer] | None = None
         """What was done at once for a message that is not written down yet."""
@@ -139,21 +159,21 @@ class Intake:
             if submission.project is None or submission.prompt is None:
                 raise ProtocolError("a task needs either `text` or both `project` and `prompt`.")
             return ParsedTask(submission.project, submission.prompt)
-        text, _ = strip_address(submission.text, self._agent)
+        text, parsed = read(submission.text, self._agent, self._resolver.known_projects())
         if submission.project is not None:
             return ParsedTask(submission.project, text)
-        parsed = parse(text, self._resolver.known_projects())
         if isinstance(parsed, Unclear):
             parsed = await self._ask_model(parsed)
         match parsed:
             case ParsedTask():
                 return parsed
-            case Refused(reason):
+            case Refused(reason=reason) | Remark(reason=reason):
                 raise ProtocolError(reason)
             case Command(verb):
-                raise ProtocolError(f"`{verb}` is a command: use `nuketown {verb}`.")
+                instead = _ON_THE_COMMAND_LINE.get(verb, "say it in the chat")
+                raise ProtocolError(f"`{verb}` is a command: {instead}.")
             case Unclear(candidates=candidates):
-                raise ProtocolError(self._which_project(candidates))
+                raise ProtocolError(self._which_project.sentence(candidates, text))
 
     async def _decide_safely(self, message: IncomingMessage) -> Answer:
         try:
@@ -168,28 +188,42 @@ class Intake:
             )
 
     async def _decide(self, message: IncomingMessage) -> Answer:
-        text, _ = strip_address(message.body, self._agent)
+        text, parsed = read(message.body, self._agent, self._resolver.known_projects())
+        said = split_quotation(text)[1] or text
         context = await self._context(message)
-        known = self._resolver.known_projects()
-        parsed = parse(text, known)
-        question = self._question_answered(message, text, parsed, context)
+        question = self._question_answered(message, said, parsed, context)
         if question is not None:
-            return self._answer_question(question, message, text)
+            if question.task_id is None:
+                return self._clarified(question, message, said, parsed)
+            told = self._is_about(question, message, said, context)
+            return self._answer_question(question, said, told="" if told else _taken_for(question))
+        asked = context.which_project
+        if asked is not None and _lets_go(parsed):
+            return self._which_project.let_go(asked, self._runner.current)
         if isinstance(parsed, Command):
             return await self._commands.answer(parsed, message, context.task)
         if isinstance(parsed, Refused):
             return Answer(parsed.reason)
         if context.task is not None and _belongs_to(context.task, parsed):
             return self._in_thread(message, text, context.task)
-        if isinstance(parsed, Unclear):
+        if isinstance(parsed, Remark):
+            return Answer(parsed.reason)
+        if asked is not None and isinstance(parsed, Unclear) and is_project_name(said):
+            return self._which_project.ask_again(asked, said)
+        return await self._task_or_question(message, parsed, asked)
+
+    async def _task_or_question(
+        self, message: IncomingMessage, parsed: ParsedTask | Unclear, asked: Question | None
+    ) -> Answer:
+        """Accept a task, if need be after a model or the sender was asked for its project."""
+        if isinstance(parsed, Unclear) and self._may_ask_model(message.sender):
             if self.messenger is not None:
                 self.messenger.composing(message.reply_to, active=True)
             parsed = await self._ask_model(parsed)
-        if isinstance(parsed, ParsedTask):
-            return self._new_task(self._request(message, parsed))
         if isinstance(parsed, Unclear):
-            return self._ask_which(message, parsed)
-        return Answer("I did not understand that: say `help` to see what I do.")
+            return self._which_project.ask(message, parsed, message.thread or _new_thread())
+        request = self._request(message, parsed)
+        return self._new_task(request, asked, let_go=not parsed.explicit)
 
     async def _context(self, message: IncomingMessage) -> _Context:
         task = None
@@ -213,11 +247,10 @@ class Intake:
         self, message: IncomingMessage, text: str, parsed: Parsed, context: _Context
     ) -> Question | None:
         """The open question that this message answers, if it does."""
-        choice = text.strip().casefold()
         for question in context.questions:
             if message.reply_to_id is not None and message.reply_to_id == question.stanza_id:
                 return question
-        offered = [q for q in context.questions if choice in (c.casefold() for c in q.choices)]
+        offered = [question for question in context.questions if _offers(question, text)]
         if len(offered) == 1:
             return offered[0]
         if isinstance(parsed, Command) or (isinstance(parsed, ParsedTask) and parsed.explicit):
@@ -229,13 +262,20 @@ class Intake:
         about_tasks = [q for q in context.questions if q.task_id is not None]
         if len(about_tasks) == 1 and context.task is None:
             return about_tasks[0]
-        return _clarification(context.questions, text, parsed)
+        # A project's name alone: more words than that are a task of their own.
+        named = isinstance(parsed, Remark) and parsed.kind is Kind.PROJECT
+        return context.which_project if named else None
 
-    def _answer_question(self, question: Question, message: IncomingMessage, text: str) -> Answer:
-        if question.task_id is None:
-            return self._clarified(question, message, text)
+    def _is_about(
+        self, question: Question, message: IncomingMessage, text: str, context: _Context
+    ) -> bool:
+        """Does the sender know that this answers ``question``?"""
+        replied = message.reply_to_id is not None and message.reply_to_id == question.stanza_id
+        return replied or context.task is not None or _offers(question, text)
 
+    def _answer_question(self, question: Question, text: str, *, told: str) -> Answer:
         task_id = question.task_id
+        assert task_id is not None
         late = f"Answer to your question «{question.text}»: {text}"
         awaited = self._dialogue.awaits(question)
         prepares = self._runner.prepares(task_id)
@@ -255,24 +295,18 @@ class Intake:
             if not self._dialogue.answered(question, text) and not prepares:
                 self._runner.steer(task_id, late)
 
-        return Answer("", write, hand_over)
+        return Answer(told, write, hand_over)
 
-    def _clarified(self, question: Question, message: IncomingMessage, text: str) -> Answer:
+    def _clarified(
+        self, question: Question, message: IncomingMessage, text: str, parsed: Parsed
+    ) -> Answer:
         """The project of an earlier message is named now."""
-        answer = parse(text, question.choices)
-        project = answer.project if isinstance(answer, ParsedTask) else text.strip()
-        parsed = ParsedTask(project, question.about or "")
+        named = parsed.project if isinstance(parsed, Remark) else None
         try:
-            request = self._request(message, parsed)
+            request = self._request(message, task_meant(question, named or text.strip()))
         except ValidationError:
-            return Answer(self._which_project(question.choices))
-        accept = self._new_task(request)
-
-        def write(transaction: Transaction) -> str | None:
-            self._journal.questions.close(transaction, question.id, text)
-            return accept.write(transaction) if accept.write else None
-
-        return Answer("", write, accept.afterwards)
+            return Answer(self._which_project.sentence(question.choices, question.about or ""))
+        return self._new_task(request, question)
 
     def _in_thread(self, message: IncomingMessage, text: str, task: Task) -> Answer:
         if task.state not in ENDED:
@@ -282,20 +316,29 @@ class Intake:
                     "or wait until it runs."
                 )
 
-            def write(transaction: Transaction) -> str | None:
-                self._journal.steering.add(transaction, task.id, text)
-                return None
+            return self._steering(message, text, task)
+        return self._new_task(self._follow_up(message, text, task))
 
-            def steer() -> None:
-                self._runner.steer(task.id, text)
+    def _steering(self, message: IncomingMessage, text: str, task: Task) -> Answer:
+        def write(transaction: Transaction) -> str | None:
+            if self._journal.tasks.state_of(transaction, task.id) in ENDED:
+                # It ended while this was read: nobody would hear it there.
+                request = self._follow_up(message, text, task)
+                return reporting.next_is(self._journal.tasks.add(transaction, request))
+            self._journal.steering.add(transaction, task.id, text)
+            return None
 
-            return Answer("Passed on.", write, steer)
-        follow_up = ParsedTask(
+        def steer() -> None:
+            self._runner.steer(task.id, text)
+            self._runner.wake()
+
+        return Answer("Passed on.", write, steer)
+
+    def _follow_up(self, message: IncomingMessage, text: str, task: Task) -> TaskRequest:
+        said = ParsedTask(
             task.request.project, text, task.request.branch, task.session_mode, explicit=False
         )
-        return self._new_task(
-            self._request(message, follow_up).model_copy(update={"follows": task.id})
-        )
+        return self._request(message, said).model_copy(update={"follows": task.id})
 
     def _request(self, message: IncomingMessage, parsed: ParsedTask) -> TaskRequest:
         return TaskRequest(
@@ -310,48 +353,39 @@ class Intake:
             source_message_id=message.message_id,
         )
 
-    def _new_task(self, request: TaskRequest) -> Answer:
+    def _new_task(
+        self, request: TaskRequest, asked: Question | None = None, *, let_go: bool = False
+    ) -> Answer:
+        """Accept a task.
+
+        :param asked: the question which project an earlier message means, over with this
+        :param let_go: the earlier message is dropped by that, and its sender is told
+        """
         if self._runner.current is None:
             self._resolver.look_ahead(request.project)
-        return Answer("", self._commands.accept(request), self._runner.wake, thread=request.thread)
+        accept = self._commands.accept(request)
 
-    def _ask_which(self, message: IncomingMessage, unclear: Unclear) -> Answer:
-        candidates = unclear.candidates or tuple(self._resolver.known_projects())
-        text = self._which_project(unclear.candidates)
-        thread = message.thread or _new_thread()
-
-        def write(transaction: Transaction) -> str | None:
-            self._journal.questions.close_unclear_of(transaction, message.sender)
-            self._journal.questions.add(
-                transaction,
-                Question(
-                    id=0,
-                    task_id=None,
-                    asked_of=message.sender,
-                    thread=thread,
-                    stanza_id=None,
-                    text=text,
-                    choices=candidates[:_CANDIDATES_SHOWN],
-                    about=unclear.text,
-                ),
+        def write(transaction: Transaction) -> str:
+            said = accept(transaction)
+            if asked is None:
+                return said
+            self._journal.questions.close(
+                transaction, asked.id, None if let_go else request.project
             )
-            return None
-
-        return Answer(text, write, thread=thread, choices=candidates[:_CANDIDATES_SHOWN])
-
-    def _which_project(self, candidates: tuple[str, ...]) -> str:
-        known = candidates or tuple(self._resolver.known_projects())
-        if not known:
+            if not let_go:
+                return said
             return (
-                "Which project? I know none yet: name one with "
-                "`work on PROJECT -- what to do`, or add it to repos.toml."
+                f"{said}\nI let go of «{quoted(asked.about)}»: say it again with its project's "
+                "name if you still want it."
             )
-        shown = ", ".join(known[:_CANDIDATES_SHOWN]) + (
-            ", …" if len(known) > _CANDIDATES_SHOWN else ""
-        )
-        return f"Which project do you mean: {shown}? Say its name, or `work on PROJECT -- …`."
 
-    async def _ask_model(self, unclear: Unclear) -> Parsed:
+        return Answer("", write, self._runner.wake, thread=request.thread)
+
+    def _may_ask_model(self, sender: str) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        return self._people.role_of(sender) is not Role.PEER or self._allotment.take(sender, now_s)
+
+    async def _ask_model(self, unclear: Unclear) -> ParsedTask | Unclear:
         """Let a small model choose among the known projects; unclear where it can't."""
         known = self._resolver.known_projects()
         if not known:
@@ -396,8 +430,19 @@ class Intake:
             answer.afterwards()
 
 
+def _offers(question: Question, text: str) -> bool:
+    said = text.strip().rstrip(".!").casefold()
+    return said in (choice.casefold() for choice in question.choices)
+
+
+def _taken_for(question: Question) -> str:
+    return f"I take that for your answer to «{quoted(question.text)}»."
+
+
 def _belongs_to(task: Task, parsed: Parsed) -> bool:
     """Is it about the task in whose thread it was said? Some clients keep one thread for ever."""
+    if isinstance(parsed, Remark):
+        return _remark_belongs_to(task, parsed)
     if not isinstance(parsed, ParsedTask):
         return True
     if parsed.explicit:
@@ -405,14 +450,20 @@ def _belongs_to(task: Task, parsed: Parsed) -> bool:
     return task.state not in ENDED or parsed.project == task.request.project
 
 
-def _clarification(questions: tuple[Question, ...], text: str, parsed: Parsed) -> Question | None:
-    """The question which project was meant, where a few words name one of them."""
-    if not isinstance(parsed, ParsedTask) or len(text.split()) > _FEW_WORDS:
-        return None
-    for question in questions:
-        if question.task_id is None and parsed.project in question.choices:
-            return question
-    return None
+def _remark_belongs_to(task: Task, remark: Remark) -> bool:
+    """Thanks are for nobody to work on; yes and no answer a report that ends in a question."""
+    if remark.kind is Kind.COURTESY:
+        return False
+    if task.state in ENDED:
+        asked = (task.result or "").rstrip().endswith("?")
+        return asked and remark.kind in (Kind.YES, Kind.NO)
+    return task.state in ACTIVE and remark.project in (None, task.request.project)
+
+
+def _lets_go(parsed: Parsed) -> bool:
+    if isinstance(parsed, Command):
+        return parsed.verb is Verb.CANCEL and parsed.task_id is None
+    return isinstance(parsed, Remark) and parsed.kind is Kind.NO
 
 
 def _new_thread() -> str:

@@ -10,30 +10,26 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any
 
+from nuketown_daemon.command_words import (
+    Command,
+    Kind,
+    Remark,
+    Verb,
+    read_words,
+    word_set,
+    words_of,
+)
+from nuketown_daemon.message_text import (
+    GREETING,
+    INVISIBLE,
+    split_quotation,
+    strip_address,
+    unwrapped,
+    without_name,
+)
 from nuketown_daemon.task import PROMPT_LIMIT, Mode, check_branch_name, check_project_name
-
-
-class Verb(StrEnum):
-    """Commands that are words of their own."""
-
-    HELP = "help"
-    STATUS = "status"
-    QUEUE = "queue"
-    CANCEL = "cancel"
-    STOP = "stop"
-    ATTACH = "attach"
-    COST = "cost"
-    RETRY = "retry"
-
-
-@dataclass(frozen=True)
-class Command:
-    """One of the chat commands, with the task it names."""
-
-    verb: Verb
-    task_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,39 +61,71 @@ class Refused:
     reason: str
 
 
-Parsed = Command | ParsedTask | Unclear | Refused
+Parsed = Command | Remark | ParsedTask | Unclear | Refused
 
-_WITH_ID = {Verb.CANCEL, Verb.RETRY}
-_COMMAND = re.compile(
-    r"(?P<verb>[a-z]+)(?:\s+(?:task\s+)?#?(?P<id>\d{1,9}))?\s*[.!?]?", re.IGNORECASE
-)
-# Phones turn "--" into a dash of their own.
+_HEAD_LIMIT = 1000
+"""Characters in which project, branch and mode have to be named."""
+# What comes before the prompt. No text can be cut into options in two ways (`++` gives nothing
+# back, and a branch holds every comma but the last ones): else a short line of a peer would keep
+# the daemon busy for ever. Phones turn "--" into a dash of their own.
+_POLITELY = r"(?:(?:please|pls|can|could|would|will|you|kindly|just|now|let's|lets)\s++)*+"
+_BRANCH_NAMED = r"branch\s++\S[^\s,]*(?:,++[^\s,:—–-][^\s,]*+)*(?!,+[^\s,:—–-])"
 _WORK_ON = re.compile(
-    r"""(?:please\s+|can\s+you\s+|could\s+you\s+)?work\s+(?:on|in)\s+
-        (?P<project>\S+?)
-        (?P<options>(?:[\s,]+(?:on\s+)?branch\s+\S+|[\s,]+(?:interactive(?:ly)?|headless(?:ly)?))*)
-        \s*,?\s*(?:\s(?:--+|[—–-])(?=\s|$)|--|[—–]|:(?=\s)|\n)\s*
-        (?P<prompt>.*)""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+    rf"""{_POLITELY}work\s+(?:on|in)\s+(?:the\s+)?
+        (?P<project>\S+?)(?:\s+(?:repo|repository|project))?
+        (?P<options>(?:[\s,]++(?:(?:on\s++)?{_BRANCH_NAMED}|(?:interactive|headless)(?:ly)?))*)
+        \s*,?\s*(?P<mark>\s(?:--+|[—–-])(?=\s|$)|--|[—–]|:(?=\s)|\n)""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_WORK_ON_ALONE = re.compile(r"(?:please\s+)?work\s+(?:on|in)\s+(?P<project>\S+)\s*", re.IGNORECASE)
-_BRANCH = re.compile(r"\b(?:on|in)\s+(?:the\s+)?branch\s+(?P<name>[^\s,;]+)", re.IGNORECASE)
+_WORK_ON_ALONE = re.compile(rf"{_POLITELY}work\s+(?:on|in)\s+(?P<project>\S+)", re.IGNORECASE)
+_BRANCH = re.compile(
+    r"\b(?:on|in)\s+(?:the\s+)?(?:branch\s+(?P<name>[^\s,;]+)|(?P<before>[^\s,;]+)\s+branch\b)",
+    re.IGNORECASE,
+)
+_NO_BRANCH = word_set(
+    "a an another any both current default different each every existing feature it its my new old "
+    "other our right same separate that the their this wrong your"
+)
+"""What stands before "branch" and is not its name."""
 _OPTION_BRANCH = re.compile(r"branch\s+(?P<name>\S+)", re.IGNORECASE)
 _OPTION_MODE = re.compile(r"\b(?P<mode>interactive|headless)(?:ly)?\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_MARKS = "`'\"*“”‘’«»()[]<>" + INVISIBLE
+_POINTS = ".,:;!?"
+_GREETS = re.compile(
+    rf"{GREETING}(?:\s+(?:there|all|again|everyone))?(?:\s*[,!.—–-]|\s*\n)\s*",
+    re.IGNORECASE,
+)
+_OBJECT = re.compile(r"""[\[{].{0,40}?\b(?:project|prompt|text|op)["'“”]?\s*:""", re.DOTALL)
+_POINTING = word_set(
+    "a all an everything following her his it its me my one our ours some something that the their "
+    "them these things this those what your"
+)
+_AROUND_NAME = word_set(
+    "again ah and at course do for go goes hey hi i in is it it's its let's mean meant my no of oh "
+    "ok okay on one please project repo repository right s sorry sure take thank thanks that the "
+    "there this to use was with work working yeah yep yes you"
+)
+"""What is said around the name of a project without asking for anything."""
 
 
-def strip_address(text: str, agent: str) -> tuple[str, bool]:
-    """Take ``ada, …``, ``ada: …``, ``@ada …`` off and tell whether it was there.
+def read(text: str, agent: str, known_projects: Collection[str]) -> tuple[str, Parsed]:
+    """Take the name of ``agent`` off and understand the rest; both are returned.
 
-    >>> strip_address("Ada: status", "ada")
-    ('status', True)
+    >>> read("Ada: status", "ada", ["hello"])
+    ('status', Command(verb=<Verb.STATUS: 'status'>, task_id=None))
     """
-    address = re.compile(
-        rf"\s*(?:@{re.escape(agent)}\b[,:]?|{re.escape(agent)}\s*[,:])\s*", re.IGNORECASE
-    )
-    match = address.match(text)
-    return (text[match.end() :].strip(), True) if match else (text.strip(), False)
+    said, called = strip_address(text, agent)
+    if called and not said:
+        return "", Remark(Kind.COURTESY, "Yes? Say what to do, or `help`.")
+    parsed = parse(said, known_projects)
+    without = without_name(said, agent)
+    if without != said:
+        other = parse(without, known_projects)
+        certain = isinstance(other, ParsedTask) and other.explicit
+        if certain or isinstance(other, Command | Remark | Refused):
+            return without, other
+    return said, parsed
 
 
 def parse(text: str, known_projects: Collection[str]) -> Parsed:
@@ -109,35 +137,41 @@ def parse(text: str, known_projects: Collection[str]) -> Parsed:
             f"That message has {len(text)} characters and I take {PROMPT_LIMIT} at most: "
             "put the long part into a file and name it."
         )
+    quoted, said = split_quotation(text)
+    said = unwrapped(said)
+    if not said:
+        return Refused("That is a quotation alone: say below it what to do, or `help`.")
+    named = _named(said, known_projects)
     return (
-        _command(text.strip())
-        or (_json(text) if text.lstrip().startswith("{") else None)
-        or _work_on(text.strip())
-        or _by_name(text.strip(), known_projects)
+        read_words(said, named)
+        or _json(said, known_projects)
+        or _work_on(said, quoted, known_projects)
+        or _by_name(said, quoted, known_projects)
     )
 
 
-def _command(text: str) -> Command | None:
-    match = _COMMAND.fullmatch(text)
-    if not match:
+def _json(text: str, known_projects: Collection[str]) -> Parsed | None:
+    text = text.strip(INVISIBLE)
+    if not text.startswith(("{", "[")):
         return None
-    try:
-        verb = Verb(match["verb"].lower())
-    except ValueError:
-        return None
-    if match["id"] is not None and verb not in _WITH_ID:
-        return None
-    return Command(verb, int(match["id"]) if match["id"] else None)
-
-
-def _json(text: str) -> Parsed | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    unknown = value.keys() - {"project", "prompt", "branch", "mode"}
+        if not _OBJECT.match(text):
+            return None
+        return Refused(
+            "That looks like a task object, but it is not valid JSON: look at its quotation marks "
+            "and its end, or say `work on PROJECT -- what to do`."
+        )
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return Refused("I take one task object a message: send them one by one.")
+    return _task_object(value, known_projects) if isinstance(value, dict) else None
+
+
+def _task_object(value: dict[str, Any], known_projects: Collection[str]) -> Parsed:
+    if value.get("op", "task") != "task":
+        return Refused("In chat, `op` can only be `task`: commands are words, such as `status`.")
+    unknown = value.keys() - {"op", "project", "prompt", "branch", "mode"}
     if unknown:
         return Refused(
             f"The task object has unknown keys {', '.join(sorted(map(repr, unknown)))}: "
@@ -150,34 +184,57 @@ def _json(text: str) -> Parsed | None:
     if value.get("mode") not in (None, *Mode):
         return Refused("The task object's `mode` must be `interactive` or `headless`.")
     mode = Mode(value["mode"]) if value.get("mode") else None
-    return _checked(value["project"], value["prompt"], value.get("branch"), mode)
+    project = _known_spelling(value["project"], known_projects)
+    return _checked(project, value["prompt"], value.get("branch"), mode)
 
 
-def _work_on(text: str) -> Parsed | None:
-    match = _WORK_ON.fullmatch(text)
+def _work_on(text: str, quoted: str, known_projects: Collection[str]) -> Parsed | None:
+    match = _WORK_ON.match(text, 0, _HEAD_LIMIT)
     if match is None:
-        alone = _WORK_ON_ALONE.fullmatch(text)
-        if alone is None:
-            return None
-        checked = _checked(alone["project"], "x", None, None)
-        if isinstance(checked, Refused):
-            return checked
-        return Refused(
-            f"What shall I do there? Say for example: `work on {alone['project']} -- fix the tests`"
-        )
+        return _work_on_alone(text, known_projects)
+    project = _known_spelling(match["project"].strip(_MARKS + ","), known_projects)
+    certain = match["mark"].strip() not in ("", ":")
+    if project not in known_projects and (not certain or project.casefold() in _POINTING):
+        # "work on these: …" names no project.
+        return None
     options = match["options"] or ""
     branch = _OPTION_BRANCH.search(options)
     mode = _OPTION_MODE.search(_OPTION_BRANCH.sub("", options))
+    prompt = text[match.end() :].strip()
     return _checked(
-        match["project"],
-        match["prompt"],
-        branch["name"].rstrip(",") if branch else None,
+        project,
+        f"{prompt}\n\n{quoted}" if prompt and quoted else prompt,
+        branch["name"].rstrip(",").strip(_MARKS) if branch else None,
         Mode(mode["mode"].lower()) if mode else None,
     )
 
 
+def _work_on_alone(text: str, known_projects: Collection[str]) -> Parsed | None:
+    alone = _WORK_ON_ALONE.fullmatch(text)
+    if alone is None:
+        return None
+    project = _known_spelling(alone["project"].strip(_MARKS + _POINTS), known_projects)
+    checked = _checked(project, "x", None, None)
+    return checked if isinstance(checked, Refused) else _what_there(project)
+
+
+def _what_there(project: str) -> Remark:
+    return Remark(
+        Kind.PROJECT,
+        f"What shall I do in {project}? Say for example: `work on {project} -- fix the tests`",
+        project,
+    )
+
+
+def _known_spelling(project: str, known_projects: Collection[str]) -> str:
+    """``project`` as it is known: a phone writes a name with a capital letter."""
+    if project in known_projects:
+        return project
+    alike = [known for known in known_projects if known.casefold() == project.casefold()]
+    return alike[0] if len(alike) == 1 else project
+
+
 def _checked(project: str, prompt: str, branch: str | None, mode: Mode | None) -> Parsed:
-    project = project.rstrip(",")
     if not prompt.strip():
         return Refused(f"What shall I do in {project[:60]}? The part after `--` is empty.")
     try:
@@ -186,23 +243,50 @@ def _checked(project: str, prompt: str, branch: str | None, mode: Mode | None) -
             check_branch_name(branch)
     except ValueError as exc:
         return Refused(f"I can't do that: {exc}.")
+    if not _writable(prompt):
+        return Refused("The prompt holds a NUL or half a character: send it as plain text.")
     return ParsedTask(project, prompt.strip(), branch, mode)
 
 
-def _by_name(text: str, known_projects: Collection[str]) -> Parsed:
-    branch_match = _BRANCH.search(text)
-    branch = branch_match["name"].rstrip(".:") if branch_match else None
-    if branch is not None:
-        try:
-            check_branch_name(branch)
-        except ValueError:
-            branch = None
-    # A branch may be called like a project; that is not what names the project.
-    searched = text[: branch_match.start()] + text[branch_match.end() :] if branch_match else text
+def _writable(text: str) -> bool:
+    """No NUL, no half of a surrogate pair: JSON can hold both, an argument and a file neither."""
+    return "\0" not in text and not any(0xD800 <= ord(c) < 0xE000 for c in text)
+
+
+def _by_name(text: str, quoted: str, known_projects: Collection[str]) -> Parsed:
+    whole = f"{text}\n\n{quoted}" if quoted else text
+    greeting = _GREETS.match(text)
+    start = greeting.end() if greeting and words_of(text[greeting.end() :]) else 0
+    branch_match = _BRANCH.search(text, start)
+    branch = _branch_in(branch_match) if branch_match else None
+    searched = text[start:]
+    if branch_match and branch:
+        # A branch may be called like a project; that is not what names the project.
+        searched = text[start : branch_match.start()] + " " + text[branch_match.end() :]
     named = _named(searched, known_projects)
-    if len(named) == 1:
-        return ParsedTask(named[0], text, branch, explicit=False)
-    return Unclear(text, named, branch)
+    if not named:
+        # A greeting or a quotation may name one: worth asking about, no more.
+        return Unclear(whole, _named(f"{text}\n{quoted}", known_projects), branch)
+    if len(named) > 1:
+        return Unclear(whole, named, branch)
+    if _says_no_more(searched, named[0]):
+        return _what_there(named[0])
+    return ParsedTask(named[0], whole, branch, explicit=False)
+
+
+def _branch_in(match: re.Match[str]) -> str | None:
+    name = match["name"] or match["before"]
+    if match["before"] and name.casefold() in _NO_BRANCH:
+        return None
+    try:
+        return check_branch_name(name.strip(_MARKS).rstrip(_POINTS + _MARKS))
+    except ValueError:
+        return None
+
+
+def _says_no_more(text: str, project: str) -> bool:
+    words = words_of(text[:200])
+    return len(text) <= 200 and {*words} <= _AROUND_NAME | {*words_of(project)}
 
 
 def _named(text: str, known_projects: Collection[str]) -> tuple[str, ...]:
@@ -213,10 +297,25 @@ def _named(text: str, known_projects: Collection[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for match in _WORD.finditer(text):
         word = match.group()
-        for spelling in (word, word.rstrip(".+-_")):
+        for spelling in (word, word.rstrip(".+-_"), word.strip(".+-_")):
             candidates = by_folded.get(spelling.casefold(), [])
             if candidates:
                 exact = [project for project in candidates if project == spelling]
                 found.update(dict.fromkeys(exact or sorted(candidates)))
                 break
     return tuple(found)
+
+
+__all__ = [
+    "Command",
+    "Kind",
+    "Parsed",
+    "ParsedTask",
+    "Refused",
+    "Remark",
+    "Unclear",
+    "Verb",
+    "parse",
+    "read",
+    "strip_address",
+]

@@ -30,6 +30,15 @@ def check_project_name(name: str) -> str:
     return name
 
 
+def is_project_name(text: str) -> bool:
+    """Could ``text`` be the name of a project?"""
+    try:
+        check_project_name(text)
+    except ValueError:
+        return False
+    return True
+
+
 def check_branch_name(name: str) -> str:
     """Return ``name`` if git takes it as a branch name (git-check-ref-format(1)).
 

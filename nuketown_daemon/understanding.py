@@ -31,7 +31,8 @@ from nuketown_daemon.task import check_branch_name
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ResultMessage
 
-TIME_LIMIT_S = 60.0
+TIME_LIMIT_S = 30.0
+"""What else is said waits so long, an owner's ``stop`` too; then a person is asked."""
 _PROJECTS_LIMIT = 200
 _TEXT_LIMIT = 4000
 _CANDIDATES_LIMIT = 5

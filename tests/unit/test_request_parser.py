@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,9 @@ def test_the_sentence_of_the_seed() -> None:
         ("work on nuketown on branch x -- fix it", ParsedTask("nuketown", "fix it", "x")),
         ("Work on hello — add a license", ParsedTask("hello", "add a license")),
         ("work on hello--add", ParsedTask("hello", "add")),
+        ("work on hello, branch x, -- y", ParsedTask("hello", "y", "x")),
+        ("work on hello on branch x,-- y", ParsedTask("hello", "y", "x")),
+        ("work on hello on branch a,b -- y", ParsedTask("hello", "y", "a,b")),
         ("please work on hello: do x\nand y", ParsedTask("hello", "do x\nand y")),
         (
             "work on hello, on branch x, interactive -- y",
@@ -68,8 +73,6 @@ def test_the_sentence_of_the_seed() -> None:
         ("retry", Command(Verb.RETRY)),
         ("hello and mynix", Unclear("hello and mynix", ("hello", "mynix"))),
         ("fix the thing", Unclear("fix the thing")),
-        ("status 3", Unclear("status 3")),
-        ("stop doing that", Unclear("stop doing that")),
     ],
 )
 def test_what_people_write(text: str, expected: object) -> None:
@@ -91,7 +94,6 @@ def test_what_people_write(text: str, expected: object) -> None:
         '{"project": "hello", "prompt": 3}',
         '{"project": "hello", "prompt": "x", "mode": "root"}',
         "x" * (64 * 1024 + 1),
-        "work on hello",
         "work on hello --",
         " ",
     ],
@@ -100,6 +102,28 @@ def test_what_can_not_be_is_refused_with_a_sentence(text: str) -> None:
     parsed = parse(text, KNOWN)
     assert isinstance(parsed, Refused)
     assert parsed.reason.rstrip()[-1] in ".?`"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "text",
+    [
+        "work on x" + " branch a,," * 16,
+        "work on x" + " interactive" * 5000,
+        "work on x" + " " * 20_000 + "y",
+        "work on " + "a," * 30_000 + " y",
+        "on branch" + " " * 60_000 + "y",
+        "cancel" + " " * 60_000 + "y",
+        "a" * 64 * 1024,
+    ],
+    ids=["commas", "options", "spaces", "project", "branch", "command", "word"],
+)
+def test_no_message_keeps_the_daemon_busy(text: str) -> None:
+    # It is read in the event loop: what takes longer than the watchdog's time would end the
+    # daemon, and come again from the archive at each of its starts.
+    began = time.thread_time()
+    parse(text, KNOWN)
+    assert time.thread_time() - began < 1.0
 
 
 _PIECES = st.sampled_from(
@@ -123,7 +147,7 @@ def test_any_text_is_understood_as_something_safe(text: str) -> None:
 @given(st.text(max_size=200))
 def test_the_prompt_arrives_as_it_was_written(prompt: str) -> None:
     parsed = parse(f"work on hello -- {prompt}", KNOWN)
-    if prompt.strip():
+    if prompt.strip() and "\0" not in prompt:
         assert parsed == ParsedTask("hello", prompt.strip())
 
 
