@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import structlog
 
 from nuketown_approval.peer import PeerCredentials, peer_credentials
+from nuketown_approval.seldom import Seldom
 
 _RETRY_S = 0.2
 _log = structlog.get_logger(__name__)
@@ -116,6 +118,7 @@ class LineServer:
         self._write_s = write_s
         self._connections: set[asyncio.Task[None]] = set()
         self._by_uid: Counter[int] = Counter()
+        self._seldom = Seldom()
 
     @contextlib.asynccontextmanager
     async def accepting(self) -> AsyncIterator[None]:
@@ -142,22 +145,22 @@ class LineServer:
         second (cpython 3.11, selector_events.py).
         """
         loop = asyncio.get_running_loop()
-        complained = False
         while True:
             try:
                 connection, _ = await loop.sock_accept(self._listener)
             except ConnectionAbortedError:
                 continue
             except OSError as exc:
-                if not complained:
-                    _log.error("no connection can be accepted", reason=exc.strerror)
-                complained = True
+                self._complain(exc)
                 await asyncio.sleep(_RETRY_S)
                 continue
-            complained = False
             task = asyncio.create_task(self._guard(connection))
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
+
+    def _complain(self, exc: OSError) -> None:
+        if self._seldom.due(exc.errno, time.monotonic()):
+            _log.error("a connection can't be served", reason=exc.strerror)
 
     async def _guard(self, connection: socket.socket) -> None:
         """Serve one client and clean up behind it; one connection never ends the program."""
@@ -166,8 +169,9 @@ class LineServer:
             reader, writer = await asyncio.open_unix_connection(
                 sock=connection, limit=self._longest
             )
-        except OSError:
+        except OSError as exc:
             connection.close()
+            self._complain(exc)
             return
         stream = LineStream(
             reader, writer, longest=self._longest, idle_s=self._idle_s, write_s=self._write_s
@@ -176,6 +180,8 @@ class LineServer:
         try:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await self._serve(stream, peer, self._by_uid[peer.uid])
+        except OSError as exc:
+            self._complain(exc)
         except Exception:  # noqa: BLE001
             _log.exception("connection on the socket failed", peer_uid=peer.uid)
         finally:

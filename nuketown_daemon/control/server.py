@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import socket
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.line_server import LineServer, LineStream, refusal
 from nuketown_approval.listening import listening_socket
 from nuketown_approval.peer import PeerCredentials
+from nuketown_approval.seldom import Seldom
 from nuketown_daemon.control.connection import Connection, Limits
 from nuketown_daemon.control.contract import Control
 from nuketown_daemon.control.location import SocketLocation
@@ -44,6 +46,7 @@ class ControlServer:
         self._limits = limits or Limits()
         self._own_uid = os.geteuid()
         self._stack = contextlib.AsyncExitStack()
+        self._seldom = Seldom()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -99,7 +102,8 @@ class ControlServer:
             return None
         if peer.uid == await _uid_of(self._location.human_user):
             return None
-        _log.warning("connection refused", peer_uid=peer.uid, peer_pid=peer.pid)
+        if self._seldom.due(peer.uid, time.monotonic()):
+            _log.warning("connection refused", peer_uid=peer.uid, peer_pid=peer.pid)
         return (
             f"this daemon does not serve uid {peer.uid}: it serves its own user, root and the "
             "human_user of its daemon.toml."

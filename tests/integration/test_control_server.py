@@ -214,7 +214,7 @@ async def test_without_descriptors_it_says_so_once_and_goes_on_afterwards(
                 await asyncio.sleep(0.3)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            assert [record["event"] for record in records] == ["no connection can be accepted"]
+            assert [record["event"] for record in records] == ["a connection can't be served"]
             waiting.send(b'{"op":"status"}\n')
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ from nuketown_approval.line_server import LineServer, LineStream, refusal
 from nuketown_approval.lines import LINE_LIMIT
 from nuketown_approval.listening import check_directory, listening_socket
 from nuketown_approval.peer import PeerCredentials
+from nuketown_approval.seldom import Seldom
 from nuketown_broker.broker import Broker
 from nuketown_broker.intake_socket.callers import caller_of
 from nuketown_broker.intake_socket.connection import Connection, Limits
@@ -44,6 +46,7 @@ class IntakeSocket:
         self._path = path
         self._limits = limits or Limits()
         self._stack = contextlib.AsyncExitStack()
+        self._seldom = Seldom()
 
     async def __aenter__(self) -> Self:
         check_directory(self._path.parent, "the socket's directory")
@@ -86,7 +89,8 @@ class IntakeSocket:
         if caller is not None:
             await Connection(self._operations, caller, stream).serve()
             return
-        log.warning("connection refused", peer_uid=peer.uid, peer_pid=peer.pid)
+        if self._seldom.due(peer.uid, time.monotonic()):
+            log.warning("connection refused", peer_uid=peer.uid, peer_pid=peer.pid)
         stream.begin_to_send(
             refusal(
                 f"this broker does not serve uid {peer.uid}: it serves root, the agents "
