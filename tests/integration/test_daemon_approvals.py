@@ -140,6 +140,14 @@ async def test_with_nobody_to_ask_it_says_so(tmp_path, board):
         await Approvals("ada", board, tmp_path / "x", None).ask("sudo", {"command": "ls"})
 
 
+async def test_a_broker_that_can_not_be_looked_for_does_not_end_the_daemon(tmp_path, board):
+    """Nobody may search its directory, or its name is longer than one can be: the runner goes on."""
+    approvals = Approvals("ada", board, tmp_path / ("x" * 300), None)
+    await approvals.task_ended()
+    with pytest.raises(SessionError, match="not approved"):
+        await approvals.ask("network", {"egress": "a:1"})
+
+
 async def test_an_account_that_is_not_set_is_not_asked(prosody_server, tmp_path):
     account = await make_account(prosody_server, "ada")
     async with Agent(account, tmp_path / "ada.sqlite").running() as connection:
