@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import sqlite3
 import time
 from typing import Any
+
+from pydantic import ValidationError
 
 from nuketown_daemon.errors import JournalError
 from nuketown_daemon.journal.database import Database, Rows, Transaction
@@ -23,6 +26,7 @@ _SELECT = """
 SELECT tasks.*, coalesce(sum(cost_usd), 0) AS cost_usd, coalesce(sum(turns), 0) AS turns
 FROM tasks LEFT JOIN spending ON spending.task_id = tasks.id
 """
+_FIELDS = frozenset(TaskRequest.model_fields)
 _FACTS = frozenset(
     {"workspace", "base_commit", "branch", "session_id", "session_mode", "model_started", "result"}
 )
@@ -186,10 +190,22 @@ def _checked(facts: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
+def _request(text: str) -> TaskRequest:
+    try:
+        return TaskRequest.model_validate_json(text)
+    except ValidationError:
+        # From a version with other rules. One such task must not keep the daemon from the others;
+        # its names are checked again where they are used.
+        facts = {name: value for name, value in json.loads(text).items() if name in _FIELDS}
+        if facts.get("mode") is not None:
+            facts["mode"] = Mode(facts["mode"])
+        return TaskRequest.model_construct(**facts)
+
+
 def _task(row: sqlite3.Row) -> Task:
     return Task(
         id=row["id"],
-        request=TaskRequest.model_validate_json(row["request"]),
+        request=_request(row["request"]),
         state=TaskState(row["state"]),
         created=row["created"],
         started=row["started"],

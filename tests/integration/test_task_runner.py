@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -375,6 +376,30 @@ async def test_a_used_up_budget_does_not_hide_what_was_finished(
         await desk.hear("work on hello -- more")
         assert (await desk.ended(2)).state is TaskState.FAILED
     assert [job.max_cost_usd for job in desk.session.jobs] == [0.0]
+
+
+async def test_a_task_of_other_rules_keeps_no_other_one_waiting(
+    place: Path, journal: Journal
+) -> None:
+    """An older version accepted it, or a newer one."""
+    request = {
+        "project": "hello", "prompt": "x", "branch": "-b", "mode": "headless", "source": "dm",
+        "requester": OWNER, "reply_to": OWNER, "colour": "green",
+    }  # fmt: skip
+    await journal._database.execute(
+        "INSERT INTO tasks (request, state, created) VALUES (?, 'queued', 1)",
+        (json.dumps(request),),
+    )
+    desk = Desk(place, journal, done)
+    async with desk.open():
+        await desk.hear("work on hello -- write")
+        assert (await desk.ended(2)).state is TaskState.DONE
+    first = await desk.ended()
+    assert (first.state, first.result) == (
+        TaskState.FAILED,
+        "'-b' is not a branch name git accepts",
+    )
+    assert [task.id for task in await journal.tasks.newest(5)] == [1, 2]
 
 
 async def test_a_client_that_goes_away_leaves_no_task_waiting(
