@@ -114,16 +114,20 @@ class Intake:
         :raises JournalError: it can't be written down, and nothing was done but what had to be at
             once; it is to be handled again
         """
-        if self._begun is not None and self._begun[0] == message:
+        begun, self._begun = self._begun, None
+        if begun is not None and begun[0] == message:
             # Not decided anew: what was stopped may have ended, and another task run by now.
-            answer = self._begun[1]
+            answer = begun[1]
         else:
             answer = await self._decide_safely(message)
             if answer.at_once is not None:
                 answer.at_once()
+        try:
+            await self._apply(message, answer)
+        except JournalError:
+            if answer.at_once is not None:
                 self._begun = (message, answer)
-        await self._apply(message, answer)
-        self._begun = None
+            raise
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
         """Accept a task from the socket.
