@@ -235,7 +235,7 @@ class Intake:
             task_id = await self._journal.messages.task_of(message.reply_to_id)
             task = await self._journal.tasks.get(task_id) if task_id is not None else None
         if task is None and message.thread is not None:
-            task = await self._journal.tasks.newest_in_thread(message.thread)
+            task = await self._journal.tasks.newest_in_thread(message.thread, message.sender)
         if task is not None and not self._may_see(message, task):
             task = None
         questions = await self._journal.questions.open_for(message.sender)

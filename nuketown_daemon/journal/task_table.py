@@ -121,12 +121,17 @@ class TaskTable:
         )
         return [_task(row) for row in rows]
 
-    async def newest_in_thread(self, thread: str) -> Task | None:
-        """The last task that was asked for in a thread of conversation."""
+    async def newest_in_thread(self, thread: str, requester: str) -> Task | None:
+        """The last task that was asked for in a thread of conversation.
+
+        :param requester: whose own tasks come first: others can use the same thread, and what
+            somebody says there is about what he asked for
+        """
         rows = await self._database.rows(
-            f"{_SELECT} WHERE tasks.id = (SELECT max(id) FROM tasks WHERE thread = ?)"
+            f"{_SELECT} WHERE tasks.id = (SELECT id FROM tasks WHERE thread = ?"
+            " ORDER BY json_extract(request, '$.requester') = ? DESC, id DESC LIMIT 1)"
             " GROUP BY tasks.id",
-            (thread,),
+            (thread, requester),
         )
         return _task(rows[0]) if rows else None
 

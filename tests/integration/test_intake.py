@@ -349,3 +349,26 @@ async def test_what_is_no_task_on_the_socket(ada: Conversation, text: str, sente
     with pytest.raises(NuketownError, match=sentence.replace("?", r"\?")):
         await ada.intake.submit(TaskSubmission(text=text), 1000)
     assert await ada.tasks() == []
+
+
+# -- others in the same thread
+
+
+@pytest.mark.attack
+async def test_another_one_s_task_in_the_thread_gets_nothing_of_what_is_said_there(
+    busy: Conversation, eventually: Any
+) -> None:
+    await busy.say("work on hello -- something else", VOX, thread="T1")
+    await busy.say("and write a test for it", thread="T1")
+    await eventually(lambda: busy.heard)
+    assert busy.heard == ["and write a test for it"]
+    done = await busy.ended(thread="T2")
+    await busy.ended(requester=VOX, reply_to=VOX, thread="T2")
+    await busy.say("and write another", thread="T2")
+    assert (await busy.tasks())[-1].request.follows == done.id
+
+
+async def test_an_owner_s_words_in_a_peer_s_thread_are_about_its_task(ada: Conversation) -> None:
+    theirs = await ada.ended(requester=VOX, reply_to=VOX, thread="T2")
+    await ada.say("and write a test for it", thread="T2")
+    assert (await ada.tasks())[-1].request.follows == theirs.id
