@@ -128,8 +128,16 @@ def read_words(text: str, projects: Collection[str]) -> Command | Remark | None:
     words = words_of(text[:200])
     if len(text) > 200 or len(words) > _LONGEST:
         return None
-    found = _command(words, {word for name in projects for word in words_of(name)})
-    return found or (None if projects else _remark(words, text))
+    named = {word for name in projects for word in words_of(name)}
+    found = _command(words, named)
+    if found is not None:
+        return found
+    remark = _remark(words, text)
+    if not projects:
+        return remark
+    # A project may be called "go": "go ahead" is no talk of it, though "go" alone is.
+    answers = remark is not None and remark.kind in (Kind.YES, Kind.NO)
+    return remark if answers and not {*words} <= named else None
 
 
 def _command(words: list[str], named: Collection[str]) -> Command | Remark | None:

@@ -205,6 +205,25 @@ def test_what_is_said_in_passing_starts_nothing(text: str, kind: Kind, project: 
     assert (parsed.kind, parsed.project) == (kind, project)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "project"),
+    [
+        ("go ahead", Kind.YES, None),
+        ("never mind", Kind.NO, None),
+        ("go", Kind.PROJECT, "go"),
+        ("mind", Kind.PROJECT, "mind"),
+    ],
+)
+def test_projects_with_the_names_of_common_words(
+    text: str, kind: Kind, project: str | None
+) -> None:
+    parsed = parse(text, ["go", "mind", "queue"])
+    assert isinstance(parsed, Remark)
+    assert (parsed.kind, parsed.project) == (kind, project)
+    assert parse("queue", ["queue"]) == Command(Verb.QUEUE)
+    assert parse("fix the queue", ["queue"]) == ParsedTask("queue", "fix the queue", explicit=False)
+
+
 @given(st.lists(st.sampled_from(
     ["please", "cancel", "stop", "retry", "status", "3", "#4", "the", "task", "hello", "all", ",",
      "!", "now", "it", "thanks"]
