@@ -126,9 +126,14 @@ def read_words(text: str, projects: Collection[str]) -> Command | Remark | None:
     :param projects: known projects that ``text`` names
     """
     words = words_of(text[:200])
+    named = {word for name in projects for word in words_of(name)}
+    if _ends_something_first(words, named):
+        return Remark(
+            Kind.UNSURE,
+            "I start nothing by that: end what runs with `stop` or `cancel ID`, then say what is next.",
+        )
     if len(text) > 200 or len(words) > _LONGEST:
         return None
-    named = {word for name in projects for word in words_of(name)}
     found = _command(words, named)
     if found is not None:
         return found
@@ -166,6 +171,22 @@ def _command(words: list[str], named: Collection[str]) -> Command | Remark | Non
             f"{_USAGE[verb]}. If I shall work on something, say `work on PROJECT -- what to do`.",
         )
     return None
+
+
+def _ends_something_first(words: list[str], named: Collection[str]) -> bool:
+    """``stop that and …``, ``don't work on …``: there is nothing to begin with."""
+    start = 0
+    while start < len(words) and words[start] in _BEFORE:
+        start += 1
+    first, rest = words[start : start + 1], words[start + 1 :]
+    if first in (["stop"], ["cancel"]):
+        ends = [place for place, word in enumerate(rest) if word in ("and", "then")]
+        return bool(ends) and {*rest[: ends[0]]} <= _CONTROL | _AFTER | {*named}
+    if first == ["do"]:
+        first, rest = rest[:1], rest[1:]
+    return first in (["don't"], ["dont"], ["not"], ["never"]) and rest[:1] in (
+        ["work"], ["touch"], ["start"], ["begin"],
+    )  # fmt: skip
 
 
 def _misspelt(word: str, rest: list[str]) -> Remark | None:

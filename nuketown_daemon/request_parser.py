@@ -68,16 +68,23 @@ _HEAD_LIMIT = 1000
 # What comes before the prompt. No text can be cut into options in two ways (`++` gives nothing
 # back, and a branch holds every comma but the last ones): else a short line of a peer would keep
 # the daemon busy for ever. Phones turn "--" into a dash of their own.
-_POLITELY = r"(?:(?:please|pls|can|could|would|will|you|kindly|just|now|let's|lets)\s++)*+"
+_POLITELY = (
+    r"(?:(?:please|pls|can|could|would|will|you|kindly|just|now|let's|lets|ok|okay|yes|hey|hi|so"
+    r"|also|then|next|and|i'd|i|like|want|need|to|start|begin|task|\*\*task\*\*)[,:]?\s++"
+    r"|(?:[-*•]|\d{1,3}[.)])\s++|/)*+"
+)
+"""What may stand before "work on"."""
 _BRANCH_NAMED = r"branch\s++\S[^\s,]*(?:,++[^\s,:—–-][^\s,]*+)*(?!,+[^\s,:—–-])"
 _WORK_ON = re.compile(
-    rf"""{_POLITELY}work\s+(?:on|in)\s+(?:the\s+)?
+    rf"""{_POLITELY}work(?:ing)?\s+(?:on|in)\s+(?:the\s+)?
         (?P<project>\S+?)(?:\s+(?:repo|repository|project))?
         (?P<options>(?:[\s,]++(?:(?:on\s++)?{_BRANCH_NAMED}|(?:interactive|headless)(?:ly)?))*)
         \s*,?\s*(?P<mark>\s(?:--+|[—–-])(?=\s|$)|--|[—–]|:(?=\s)|\n)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_WORK_ON_ALONE = re.compile(rf"{_POLITELY}work\s+(?:on|in)\s+(?P<project>\S+)", re.IGNORECASE)
+_WORK_ON_ALONE = re.compile(
+    rf"{_POLITELY}work(?:ing)?\s+(?:on|in)\s+(?P<project>\S+)", re.IGNORECASE
+)
 _BRANCH = re.compile(
     r"\b(?:on|in)\s+(?:the\s+)?(?:branch\s+(?P<name>[^\s,;]+)|(?P<before>[^\s,;]+)\s+branch\b)",
     re.IGNORECASE,
