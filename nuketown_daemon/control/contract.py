@@ -67,6 +67,8 @@ class HookReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session_id: str = Field(max_length=100)
+    conversation: str | None = Field(default=None, max_length=100)
+    """The session id that Claude Code was started with; ``/clear`` gives it another."""
     hook_event_name: Literal[
         "SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification", "SessionEnd"
     ]

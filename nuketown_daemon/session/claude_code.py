@@ -23,14 +23,17 @@ _HOOK_TIMEOUT_S = 5
 _PASSED_ON = ("ANTHROPIC_BASE_URL", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
 
 
-def hooks(python: str, socket_path: Path, spool: Path) -> dict[str, Any]:
+def hooks(python: str, socket_path: Path, spool: Path, conversation: str) -> dict[str, Any]:
     """Return the ``hooks`` settings that report to the daemon (code.claude.com/docs/en/hooks).
 
     In the exec form (``args``) no shell reads them. ``-I -S``: fast, and nothing in the clone that
     is named like a module of the standard library is run.
     """
     script = str(Path(hook_command.__file__).resolve())
-    arguments = ["-I", "-S", script, "--socket", str(socket_path), "--spool", str(spool)]
+    arguments = [
+        "-I", "-S", script,
+        "--socket", str(socket_path), "--spool", str(spool), "--conversation", conversation,
+    ]  # fmt: skip
     command = {
         "type": "command", "command": python, "args": arguments, "timeout": _HOOK_TIMEOUT_S,
     }  # fmt: skip

@@ -51,6 +51,10 @@ class Conversation:
     busy: bool = True
     closed: str = ""
     """Why it ended, as its SessionEnd said; empty: it did not."""
+    origin: str = ""
+    """The ``session_id`` that Claude Code was started with; empty: the same."""
+    successor: str = ""
+    """The conversation that somebody began in its place (``/clear``, ``/resume``)."""
     task_id: int | None = None
     turn: Turn = Turn.NONE
     sent: str = ""
@@ -73,12 +77,23 @@ class Conversation:
         return [text for key, text in self.background.items() if key not in self.earlier]
 
     @property
+    def started_as(self) -> str:
+        """The ``session_id`` that Claude Code was started with."""
+        return self.origin or self.session_id
+
+    @property
     def left(self) -> bool:
         """Does the process go on with another conversation?
 
         Any other end is seen by the process: its hook may come when a new one continues it.
         """
         return self.closed in ("clear", "resume")
+
+    def go_on_with_successor(self) -> None:
+        """Take what somebody began at the terminal for the conversation that tasks join."""
+        if self.left and self.successor:
+            self.origin, self.session_id = self.started_as, self.successor
+            self.successor = self.closed = self.transcript = ""
 
     def begin(self, task_id: int, *texts: str) -> None:
         """Take up a task whose ``texts`` wait to be handed over."""
@@ -94,7 +109,10 @@ class Conversation:
         return self.sent
 
     def apply(self, report: HookReport) -> None:
-        """Take in what a hook of this conversation reports."""
+        """Take in what a hook of this Claude Code reports."""
+        if report.session_id != self.session_id:
+            self._apply_elsewhere(report)
+            return
         if report.transcript_path:
             self.transcript = report.transcript_path
         match report.hook_event_name:
@@ -107,6 +125,15 @@ class Conversation:
                 self._turn_ends(report)
             case "SessionEnd":
                 self.closed, self.busy = report.reason or "other", False
+
+    def _apply_elsewhere(self, report: HookReport) -> None:
+        match report.hook_event_name:
+            case "SessionStart":
+                self.successor, self.busy = report.session_id, False
+            case "UserPromptSubmit" | "Stop" | "StopFailure":
+                self.busy = report.hook_event_name == "UserPromptSubmit"
+            case "SessionEnd":
+                self.successor = ""
 
     def _turn_begins(self, report: HookReport) -> None:
         self.busy = True

@@ -1,7 +1,8 @@
 """What Claude Code's hooks run: tell the daemon what happened in a session.
 
-``python -I -S hook_command.py --socket PATH --spool DIRECTORY`` reads the hook's JSON from standard
-input (code.claude.com/docs/en/hooks) and sends ``{"op": "hook", "report": {…}}`` to the daemon.
+``python -I -S hook_command.py --socket PATH --spool DIRECTORY --conversation ID`` reads the hook's
+JSON from standard input (code.claude.com/docs/en/hooks) and sends ``{"op": "hook", "report": {…}}``
+to the daemon, with the id that Claude Code was started with.
 Where the daemon is away the report is left in the spool directory, which it reads when it starts.
 It starts fast (a few modules of the standard library), never holds Claude up for more than two
 seconds, prints nothing and always exits 0: a hook that fails must not disturb the work.
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
     with contextlib.suppress(Exception):
         options = dict(zip(arguments[::2], arguments[1::2], strict=True))
         report = _read(sys.stdin.buffer.read(_INPUT_LIMIT + 1))
+        if report is not None and "--conversation" in options:
+            report["conversation"] = options["--conversation"]
         if report is not None and not _send(options["--socket"], report):
             _spool(options["--spool"], report)
     return 0

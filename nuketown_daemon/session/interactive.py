@@ -82,10 +82,10 @@ class InteractiveSession:
         It is on disk when this returns, so that the hook's work is done.
         """
         for conversation in (await self._known()).values():
-            if conversation.session_id == report.session_id:
+            if conversation.started_as == (report.conversation or report.session_id):
                 conversation.apply(report)
                 await self._save(conversation)
-                attendance = self._attendance.get(conversation.session_id)
+                attendance = self._attendance.get(report.session_id)
                 if attendance is not None:
                     attendance.report(report)
                 return
@@ -143,6 +143,8 @@ class InteractiveSession:
         name = session_name(str(job.workspace))
         known = await self._known()
         there = known.get(name)
+        if there is not None and not job.resume:
+            there.go_on_with_successor()
         if there is not None and self._joinable(there, job):
             there.begin(job.task_id, as_prompt(job.prompt))
             await self._save(there)
@@ -200,13 +202,13 @@ class InteractiveSession:
             raise SessionError(
                 f"The conversation that this should continue is gone (session {job.session_id})."
             )
-        if before is not None and before.session_id != job.session_id and not _runs(before):
+        if before is not None and before.started_as != job.session_id and not _runs(before):
             self._remove_directory(before)
         directory = session_directory(self._state_directory, job.session_id)
         settings = write_settings(
             directory,
             api_key_file=self._configuration.api_key_file,
-            hooks=claude_code.hooks(self._python, self._socket_path, self._spool),
+            hooks=claude_code.hooks(self._python, self._socket_path, self._spool, job.session_id),
         )
         trust_folder(job.workspace, configuration_file(os.environ))
         vector = claude_code.command(
@@ -237,7 +239,7 @@ class InteractiveSession:
         return [self._python, "-I", "-S", str(Path(exec_vector.__file__).resolve()), str(path)]
 
     def _remove_directory(self, conversation: Conversation) -> None:
-        directory = session_directory(self._state_directory, conversation.session_id)
+        directory = session_directory(self._state_directory, conversation.started_as)
         shutil.rmtree(directory, ignore_errors=True)
 
     async def _recover(self, job: SessionJob) -> Conversation | None:

@@ -28,13 +28,16 @@ def as_prompt(text: str) -> str:
 
     To Claude Code's input line a first ``!`` is a shell command that nobody is asked about, a
     first ``/`` a command of its own (a dialog, an end), and ``exit`` the end. What people say in a
-    chat is for the model, so such a text gets a word before it.
+    chat is for the model, so such a text gets a word before it. An empty line is never sent off,
+    and a last backslash makes a new line of Enter.
 
     >>> as_prompt("/etc/hosts lacks printer")
     'Task: /etc/hosts lacks printer'
     """
     text = clean(text).strip("\n")
     bare = text.strip()
+    if not bare:
+        return "Task: (an empty message)"
     if bare.startswith(("!", "/")) or bare.lower() in _EXITS:
-        return f"Task: {bare}"
-    return text
+        text = f"Task: {bare}"
+    return f"{text} " if text.endswith("\\") else text

@@ -113,8 +113,11 @@ class Tmux:
     async def _open(self, session: str, words: Sequence[str]) -> Pane:
         try:
             # Wider than tmux's 80 by 24 while nobody is attached; then the client's size counts.
+            # Nobody is attached, which some configurations take as the end of a session or server.
             answer = await self._call(
                 "new-session", "-s", _format(session), "-x", "160", "-y", "48", *words,
+                ";", "set-option", "-q", "-s", "exit-unattached", "off",
+                ";", "set-option", "-q", "-t", f"={session}:", "destroy-unattached", "off",
                 starts_server=True,
             )  # fmt: skip
         except SessionError as exc:

@@ -478,6 +478,27 @@ async def test_a_closed_conversation_is_continued_by_its_id(make_town) -> None:
     assert [texts[0], texts[-1]] == ["one", "two"]
 
 
+async def test_a_conversation_that_somebody_cleared_is_joined(make_town, eventually) -> None:
+    place = await make_town([say("First."), say("Second.")])
+    first = await finish(place, job(place, "one"))
+    await place.tmux("send-keys", "-t", "=hello:", "-l", "/clear")
+    await eventually(lambda: _shows(place, "/clear"))
+    await place.tmux("send-keys", "-t", "=hello:", "Enter")
+    await eventually(lambda: events(place)[-2:] == ["SessionEnd", "SessionStart"])
+    second = await finish(place, job(place, "two", task_id=2))
+    assert second.text == "Second."
+    assert second.session_id != first.session_id
+    texts = place.api.requests[-1].user_texts
+    assert (texts[-1], "one" in texts) == ("two", False)
+    assert len((await place.tmux("list-panes", "-a")).splitlines()) == 1
+    # The next one goes on from there.
+    assert ConversationStore(place.state / "sessions").load()["hello"].origin == first.session_id
+
+
+async def _shows(place: Town, text: str) -> bool:
+    return text in await place.screen()
+
+
 async def test_a_conversation_that_is_gone_is_not_begun_anew(make_town) -> None:
     place = await make_town([])
     with pytest.raises(SessionError, match="should continue is gone"):

@@ -128,6 +128,20 @@ async def test_without_tmux_the_sentence_says_so(tmp_path: Path) -> None:
         await Tmux("test", {"PATH": str(tmp_path)}).open("a", ["a", "b"], directory=tmp_path)
 
 
+@pytest.mark.parametrize("option", ["-s exit-unattached", "-g destroy-unattached"])
+async def test_a_session_stays_without_a_client_whatever_is_configured(
+    tmp_path: Path, option: str
+) -> None:
+    (tmp_path / ".tmux.conf").write_text(f"set {option} on\nset -g base-index 1\nno such line\n")
+    directory = tempfile.mkdtemp(prefix="nt")
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "TMUX_TMPDIR": directory}
+    server = Tmux("test", {**os.environ, **home})
+    pane = await server.open("a", ["sleep", "60"], directory=tmp_path)
+    assert await server.find_pane("a", "60") == pane
+    await server.kill_session("a")
+    shutil.rmtree(directory)
+
+
 async def test_a_server_that_goes_away_just_then_is_asked_again(tmp_path: Path) -> None:
     """As when the last session ends while a task begins; what stays wrong is told."""
     program, asked = tmp_path / "tmux", tmp_path / "asked"

@@ -52,6 +52,12 @@ def test_words_that_would_end_claude_code_become_a_task() -> None:
     assert as_prompt("exit the loop early") == "exit the loop early"
 
 
+def test_what_the_input_line_would_not_send_off_is_made_so_that_it_does() -> None:
+    assert as_prompt(" \n\t") == "Task: (an empty message)"
+    assert as_prompt("the path ends in a \\") == "the path ends in a \\ "
+    assert as_prompt("/dir\\") == "Task: /dir\\ "
+
+
 def test_session_names_hold_no_dots_colons_or_spaces() -> None:
     assert session_name("example.org") == "example_org"
     assert session_name("/home/ada/projects/a:b.c d") == "a_b_c_d"
