@@ -130,7 +130,8 @@ def read_words(text: str, projects: Collection[str]) -> Command | Remark | None:
     if _ends_something_first(words, named):
         return Remark(
             Kind.UNSURE,
-            "I start nothing by that: end what runs with `stop` or `cancel ID`, then say what is next.",
+            "I start nothing by that: end what runs with `stop` or `cancel ID`, then say what is "
+            "next.",
         )
     if len(text) > 200 or len(words) > _LONGEST:
         return None
