@@ -24,6 +24,7 @@ _DAMAGED = "stop the daemon and put a backup in its place, or move it away with 
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: _ANOTHER_PROGRAM,
     sqlite3.SQLITE_LOCKED: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_ERROR: _DAMAGED,  # a table is missing, say
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
