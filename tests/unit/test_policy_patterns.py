@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import time
 
 import pytest
 from hypothesis import assume, given
@@ -10,9 +12,11 @@ from hypothesis import strategies as st
 
 from nuketown_approval.request import RunAs
 from nuketown_broker.contract import Ruling
+from nuketown_broker.policy.deny_list import shipped_denial
 from nuketown_broker.policy.option_table import CommandTable
 from nuketown_broker.policy.options import TABLES, table_of
-from nuketown_broker.policy.patterns import Pattern, mismatch, parse_pattern, word_matches
+from nuketown_broker.policy.patterns import Pattern, denies, mismatch, parse_pattern, word_matches
+from nuketown_broker.policy.star import star_matches, star_matches_within_slashes
 from tests.policy_fixture import AS_BACKUP, SEED_PATTERNS, Town
 from tests.policy_lines import ATTACKS, EVERYDAY
 
@@ -254,3 +258,28 @@ def test_a_star_stays_within_its_word_and_directory(before: str, after: str, mid
 def test_a_longer_pattern_never_widens_by_its_option_words(words: list[str]) -> None:
     """Nothing that begins with - is taken by a * in the middle, or by a value's place."""
     assert mismatch(Pattern("x", ("x", "a", "*", "b")), ["a", "-" + "".join(words), "b"])
+
+
+_STARRED = st.text("ab*/", max_size=8)
+
+
+@given(_STARRED, st.text("ab/", max_size=12))
+def test_a_star_means_what_a_regular_expression_would(expected: str, word: str) -> None:
+    parts = [re.escape(part) for part in expected.split("*")]
+    assert star_matches(expected, word) == bool(re.fullmatch(".*".join(parts), word))
+    within = bool(re.fullmatch("[^/]*".join(parts), word))
+    assert star_matches_within_slashes(expected, word) == within
+
+
+@pytest.mark.attack
+def test_no_word_of_an_agent_keeps_the_broker_busy() -> None:
+    # What takes longer than the watchdog's time ends the broker, and with it what others asked.
+    longest = 32 * 1024
+    began = time.thread_time()
+    for pattern in ("a*-*-*-*x", "*foo*bar*x", "/srv/*/*-*-*x"):
+        for word in ("a" + "-" * longest, "foo" * (longest // 3), "/srv/-/" + "-" * longest):
+            word_matches(pattern, word[:longest])
+            denies(parse_pattern(f"ls {pattern}"), {"ls"}, "/bin/ls", [word[:longest]])
+    for word in ("[a", "*a", "[!]", "?"):
+        assert shipped_denial({"systemctl"}, ["start", word * (longest // len(word))])
+    assert time.thread_time() - began < 1.0

@@ -25,6 +25,9 @@ _POWER = (
     "poweroff", "reboot", "halt", "kexec", "soft-reboot", "exit", "suspend", "hibernate",
     "hybrid-sleep", "suspend-then-hibernate",
 )  # fmt: skip
+_LONGEST_UNIT = 255
+"""Characters of a unit's name (systemd.unit(5)). A glob can be longer, and take minutes to read."""
+_GLOB = frozenset("*?[")
 _UNITS = frozenset(
     {f"{name}.target" for name in _POWER}
     | {f"systemd-{name}.service" for name in _POWER}
@@ -61,6 +64,8 @@ def _systemctl_denial(words: Sequence[str]) -> str | None:
             return f"systemctl {word} stops the machine, its services or its power"
     for word in words:
         name = word.rpartition("/")[2]
+        if len(name) > _LONGEST_UNIT and not _GLOB.isdisjoint(name):
+            return "a glob longer than the name of any unit may name those that stop the machine"
         unit = next((u for u in sorted(_UNITS) if _names_unit(name, u)), None)
         if unit:
             return f"{unit} stops the machine or opens a root shell"

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from nuketown_broker.policy.option_table import CommandTable, Operand, Option
 from nuketown_broker.policy.options import table_of
+from nuketown_broker.policy.star import star_matches, star_matches_within_slashes
 
 _SHELL_WORD = re.compile(r"\|\|?|&&?|;+|[<>]+|\d?>&?\d?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
@@ -169,7 +170,7 @@ def word_matches(expected: str, word: str) -> bool:
         return word == expected
     if word.startswith("-") or not word or _CONTROL.search(word) or ".." in word.split("/"):
         return False
-    return re.fullmatch("[^/]*".join(map(re.escape, expected.split("*"))), word) is not None
+    return star_matches_within_slashes(expected, word)
 
 
 def denies(pattern: Pattern, names: Collection[str], path: str, words: Sequence[str]) -> bool:
@@ -185,8 +186,4 @@ def denies(pattern: Pattern, names: Collection[str], path: str, words: Sequence[
     if expected and expected[-1] == "*":
         expected.pop()
     rest = iter(words)
-    return all(any(_fits(wanted, word) for word in rest) for wanted in expected)
-
-
-def _fits(expected: str, word: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, expected.split("*"))), word, re.DOTALL) is not None
+    return all(any(star_matches(wanted, word) for word in rest) for wanted in expected)
