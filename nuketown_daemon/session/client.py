@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from nuketown_daemon.errors import SessionError
-from nuketown_daemon.session.failure import exit_sentence, quoted
+from nuketown_daemon.session.failure import gone_sentence, quoted, start_sentence
 from nuketown_daemon.session.leftovers import SESSION_VARIABLE, end_leftovers
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _START_S = 90.0
 _CLOSE_S = 10.0
 _SHUTDOWN_S = 1.5
+_LEFTOVERS_S = 0.5
 _LAST_WORDS = 5
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +71,8 @@ async def connected(
 
     options.stderr = heard
     options.env = {**options.env, SESSION_VARIABLE: session_id}
+    if options.cwd is not None and not await asyncio.to_thread(Path(options.cwd).is_dir):
+        raise SessionError(gone_sentence(options.cwd))
     client = ClaudeSDKClient(options)
     try:
         async with _given_up_by(stop):
@@ -80,6 +83,7 @@ async def connected(
         raise
     except BaseException:
         await _close(client, session_id, timeout_s=_CLOSE_S)
+        await end_leftovers(session_id, grace_s=_LEFTOVERS_S)
         raise
     await _close(client, session_id, timeout_s=_CLOSE_S)
 
@@ -121,18 +125,17 @@ async def _start(client: ClaudeSDKClient, cli_path: object, words: deque[str]) -
             "set cli_path in daemon.toml to the claude executable."
         ) from exc
     except sdk.ProcessError as exc:
+        raise SessionError(start_sentence(exc.exit_code, list(words))) from exc
+    except TimeoutError as exc:  # an OSError, too
         raise SessionError(
-            f"Claude Code did not start. {exit_sentence(exc.exit_code, list(words))}"
+            f"Claude Code did not answer within {_START_S:.0f} s of its start: try again, or run "
+            "claude as my user to see why."
         ) from exc
     except (sdk.ClaudeSDKError, OSError) as exc:
         # Its own last words say more than that its pipe broke.
         reason = quoted(words[-1] if words else str(exc))
         raise SessionError(
             f"Claude Code could not be started ({reason}): check cli_path in daemon.toml."
-        ) from exc
-    except TimeoutError as exc:
-        raise SessionError(
-            f"Claude Code did not answer within {_START_S:.0f} s of its start: try again."
         ) from exc
     except Exception as exc:
         # The SDK reports a failed control request as a plain Exception.
@@ -155,7 +158,7 @@ async def _close(client: ClaudeSDKClient, session_id: str, *, timeout_s: float) 
 
 
 async def _force(client: ClaudeSDKClient, session_id: str) -> None:
-    await end_leftovers(session_id, grace_s=0.5)
+    await end_leftovers(session_id, grace_s=_LEFTOVERS_S)
     # Now that the process is gone this only releases the pipes.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from os import PathLike
 
 _SUBTYPES = {
     "error_max_budget_usd": (
@@ -72,6 +73,17 @@ def exit_sentence(code: int | None, last_words: Sequence[str]) -> str:
         )
     words = f": {quoted(last_words[-1])}" if last_words else "."
     return f"Claude Code ended in the middle of the task (exit status {code}){words}"
+
+
+def start_sentence(code: int | None, last_words: Sequence[str]) -> str:
+    """Sentence for a harness that ended before it was up."""
+    words = f": {quoted(last_words[-1])}" if last_words else "; run claude as my user to see why."
+    return f"Claude Code did not start (exit status {code}){words}"
+
+
+def gone_sentence(workspace: str | PathLike[str]) -> str:
+    """Sentence for a clone that is no longer there when its session shall begin."""
+    return f"{workspace} is gone: it was moved or deleted meanwhile."
 
 
 def quoted(text: str) -> str:

@@ -31,6 +31,7 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.session.conversation import Conversation, ConversationStore, Turn
+from nuketown_daemon.session.failure import gone_sentence
 from nuketown_daemon.session.folder_trust import configuration_file, trust_folder
 from nuketown_daemon.session.harness_settings import session_directory, write_settings
 from nuketown_daemon.session.paste import as_prompt
@@ -196,6 +197,9 @@ class InteractiveSession:
         self, job: SessionJob, conversation: Conversation, before: Conversation | None
     ) -> list[str]:
         """Write what has to be on disk before the start, in one go; return the vector."""
+        if not job.workspace.is_dir():
+            # tmux would begin in the home directory instead.
+            raise SessionError(gone_sentence(job.workspace))
         # Another program than claude may keep its conversations elsewhere.
         is_claude = self._configuration.daemon.session.command[0] == "claude"
         if job.resume and is_claude and not has_record(job.session_id):

@@ -44,17 +44,18 @@ def has_record(session_id: str) -> bool:
 
 
 def read_record(session_id: str, *, prompt_id: str) -> Recorded | None:
-    """Return how far ``session_id`` got; None where there is no transcript. Blocks on the disk.
+    """Return how far ``session_id`` got; None where no transcript tells. Blocks on the disk.
 
     :param prompt_id: UUID that the prompt was sent with
     """
     files = _transcripts(session_id)
     if not files:
         return None
-    arrived, complete, cost = False, False, 0.0
+    said, arrived, complete, cost = False, False, False, 0.0
     last_text = ""
     for entry in _entries(files[0]):
         kind = entry.get("type")
+        said = said or kind in ("user", "assistant")
         if kind == "cost-state":
             cost = _number(entry.get("totalCostUSD"), cost)
         elif entry.get("isSidechain"):
@@ -67,7 +68,7 @@ def read_record(session_id: str, *, prompt_id: str) -> Recorded | None:
             message = message if isinstance(message, dict) else {}
             complete = _is_complete(message)
             last_text = _said(message) or last_text
-    return Recorded(arrived, complete, last_text, cost)
+    return Recorded(arrived, complete, last_text, cost) if said else None
 
 
 def _transcripts(session_id: str) -> list[Path]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections import deque
 
 import pytest
 
 from nuketown_daemon.errors import SessionError
+from nuketown_daemon.session import client
 from nuketown_daemon.session.contract import Outcome
 from nuketown_demo.messages_api import MessagesApi
 from nuketown_demo.turns import ToolUse, Turn, say, use
@@ -228,6 +230,32 @@ async def test_claude_does_not_start(harness, control, notes, tmp_path):
     broken.chmod(0o700)
     with pytest.raises(SessionError, match="the loader is missing"):
         await harness.session(cli_path=broken).run(harness.job("hello"), control, notes)
+
+
+async def test_claude_prints_what_is_no_message(harness, control, notes, tmp_path):
+    """A start that fails leaves nothing of it behind."""
+    broken = tmp_path / "claude"
+    broken.write_text("#!/bin/sh\nsleep 600 &\necho noise\necho '{broken'\nexec cat > /dev/null\n")
+    broken.chmod(0o700)
+    job = harness.job("hello")
+    with pytest.raises(SessionError, match=r"\{broken.*cli_path in daemon\.toml"):
+        await harness.session(cli_path=broken).run(job, control, notes)
+    assert processes_of(job.session_id) == []
+
+
+async def test_start_that_takes_too_long():
+    class Slow:
+        async def connect(self):
+            raise TimeoutError
+
+    with pytest.raises(SessionError, match="did not answer within 90 s of its start"):
+        await client._start(Slow(), None, deque())
+
+
+async def test_clone_is_gone(harness, control, notes):
+    harness.workspace.rename(harness.workspace.with_name("elsewhere"))
+    with pytest.raises(SessionError, match="hello is gone: it was moved or deleted"):
+        await harness.session().run(harness.job("hello"), control, notes)
 
 
 async def test_nothing_is_left_running(harness, control, notes, monkeypatch):

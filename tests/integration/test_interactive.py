@@ -503,6 +503,9 @@ async def test_a_conversation_that_is_gone_is_not_begun_anew(make_town) -> None:
     place = await make_town([])
     with pytest.raises(SessionError, match="should continue is gone"):
         await finish(place, job(place, "and more", resume=True))
+    place.workspace.rmdir()
+    with pytest.raises(SessionError, match="hello is gone: it was moved or deleted"):
+        await finish(place, job(place, "anew"))
     assert not await place.tmux("list-sessions", check=False)
 
 

@@ -148,6 +148,11 @@ def test_broken_lines_are_passed_over(record):
     assert (found.prompt_arrived, found.complete) == (True, True)
 
 
+@pytest.mark.parametrize("text", ["", "\0\0\0", '{"type": "cost-state", "totalCostUSD": 1}\n'])
+def test_a_record_that_tells_nothing_is_none(record, text):
+    assert record(tail=text) is None
+
+
 def test_another_prompt(record):
     assert not record({**ASKED, "uuid": str(uuid.uuid4())}, said("done")).prompt_arrived
 
