@@ -10,7 +10,6 @@ import asyncio
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -25,6 +24,12 @@ from nuketown_daemon.control.contract import TaskSubmission
 from nuketown_daemon.dialogue import Dialogue
 from nuketown_daemon.errors import BudgetError, JournalError, NuketownError, ProtocolError
 from nuketown_daemon.journal import Journal, Question, Transaction
+from nuketown_daemon.message_context import (
+    Contexts,
+    answered_knowingly,
+    belongs_to,
+    question_answered,
+)
 from nuketown_daemon.message_text import split_quotation
 from nuketown_daemon.peer_allotment import PeerAllotment
 from nuketown_daemon.people import People, Role, uid_requester
@@ -39,7 +44,7 @@ from nuketown_daemon.request_parser import (
     Verb,
     read,
 )
-from nuketown_daemon.task import ACTIVE, ENDED, Task, TaskRequest, is_project_name
+from nuketown_daemon.task import ENDED, Task, TaskRequest, is_project_name
 from nuketown_daemon.task_runner import TaskRunner
 from nuketown_daemon.which_project import WhichProject, quoted, task_meant
 from nuketown_daemon.workspace.contract import WorkspaceResolver
@@ -72,19 +77,6 @@ Understand = Callable[[str, Mapping[str, str | None], float | None], Awaitable[U
 """Text, known projects, what it may cost at most."""
 
 
-@dataclass(frozen=True)
-class _Context:
-    """What a message is about, as far as thread and reply tell."""
-
-    task: Task | None
-    questions: tuple[Question, ...]
-
-    @property
-    def which_project(self) -> Question | None:
-        """The sender was asked which project an earlier message means."""
-        return next((q for q in self.questions if q.task_id is None), None)
-
-
 class Intake:
     """Handles messages one after the other (XMPP) and submissions of the socket."""
 
@@ -102,6 +94,7 @@ class Intake:
         self._resolver = resolver
         self._understand = understand
         self._which_project = WhichProject(journal, resolver)
+        self._contexts = Contexts(journal, people)
         self._budget = budget
         self._allotment = PeerAllotment()
         self.messenger: Messenger | None = None
@@ -194,12 +187,12 @@ class Intake:
     async def _decide(self, message: IncomingMessage) -> Answer:
         text, parsed = read(message.body, self._agent, self._resolver.known_projects())
         said = split_quotation(text)[1] or text
-        context = await self._context(message)
-        question = self._question_answered(message, said, parsed, context)
+        context = await self._contexts.of(message)
+        question = question_answered(message, said, parsed, context)
         if question is not None:
             if question.task_id is None:
                 return self._clarified(question, message, said, parsed)
-            told = self._is_about(question, message, said, context)
+            told = answered_knowingly(question, message, said, context)
             return self._answer_question(question, said, told="" if told else _taken_for(question))
         asked = context.which_project
         if asked is not None and _lets_go(parsed):
@@ -208,7 +201,7 @@ class Intake:
             return await self._commands.answer(parsed, message, context.task)
         if isinstance(parsed, Refused):
             return Answer(parsed.reason)
-        if context.task is not None and _belongs_to(context.task, parsed):
+        if context.task is not None and belongs_to(context.task, parsed):
             return self._in_thread(message, text, context.task)
         if isinstance(parsed, Remark):
             return Answer(parsed.reason)
@@ -228,54 +221,6 @@ class Intake:
             return self._which_project.ask(message, parsed, message.thread or _new_thread())
         request = self._request(message, parsed)
         return self._new_task(request, asked, let_go=not parsed.explicit)
-
-    async def _context(self, message: IncomingMessage) -> _Context:
-        task = None
-        if message.reply_to_id is not None:
-            task_id = await self._journal.messages.task_of(message.reply_to_id)
-            task = await self._journal.tasks.get(task_id) if task_id is not None else None
-        if task is None and message.thread is not None:
-            task = await self._journal.tasks.newest_in_thread(message.thread, message.sender)
-        if task is not None and not self._may_see(message, task):
-            task = None
-        questions = await self._journal.questions.open_for(message.sender)
-        if self._people.role_of(message.sender) is Role.OWNER and task is not None:
-            questions += await self._journal.questions.open_of_task(task.id)
-        return _Context(task, tuple({question.id: question for question in questions}.values()))
-
-    def _may_see(self, message: IncomingMessage, task: Task) -> bool:
-        """A thread's name can be guessed: it leads only to tasks one may control."""
-        return self._people.may_control(message.sender, task)
-
-    def _question_answered(
-        self, message: IncomingMessage, text: str, parsed: Parsed, context: _Context
-    ) -> Question | None:
-        """The open question that this message answers, if it does."""
-        for question in context.questions:
-            if message.reply_to_id is not None and message.reply_to_id == question.stanza_id:
-                return question
-        offered = [question for question in context.questions if _offers(question, text)]
-        if len(offered) == 1:
-            return offered[0]
-        if isinstance(parsed, Command) or (isinstance(parsed, ParsedTask) and parsed.explicit):
-            return None
-        for question in context.questions:
-            if context.task is not None and question.task_id == context.task.id:
-                return question
-        # Most phones send no thread: what is said next answers the only question that is open.
-        about_tasks = [q for q in context.questions if q.task_id is not None]
-        if len(about_tasks) == 1 and context.task is None:
-            return about_tasks[0]
-        # A project's name alone: more words than that are a task of their own.
-        named = isinstance(parsed, Remark) and parsed.kind is Kind.PROJECT
-        return context.which_project if named else None
-
-    def _is_about(
-        self, question: Question, message: IncomingMessage, text: str, context: _Context
-    ) -> bool:
-        """Does the sender know that this answers ``question``?"""
-        replied = message.reply_to_id is not None and message.reply_to_id == question.stanza_id
-        return replied or context.task is not None or _offers(question, text)
 
     def _answer_question(self, question: Question, text: str, *, told: str) -> Answer:
         task_id = question.task_id
@@ -434,34 +379,8 @@ class Intake:
             answer.afterwards()
 
 
-def _offers(question: Question, text: str) -> bool:
-    said = text.strip().rstrip(".!").casefold()
-    return said in (choice.casefold() for choice in question.choices)
-
-
 def _taken_for(question: Question) -> str:
     return f"I take that for your answer to «{quoted(question.text)}»."
-
-
-def _belongs_to(task: Task, parsed: Parsed) -> bool:
-    """Is it about the task in whose thread it was said? Some clients keep one thread for ever."""
-    if isinstance(parsed, Remark):
-        return _remark_belongs_to(task, parsed)
-    if not isinstance(parsed, ParsedTask):
-        return True
-    if parsed.explicit:
-        return False
-    return task.state not in ENDED or parsed.project == task.request.project
-
-
-def _remark_belongs_to(task: Task, remark: Remark) -> bool:
-    """Thanks are for nobody to work on; yes and no answer a report that ends in a question."""
-    if remark.kind is Kind.COURTESY:
-        return False
-    if task.state in ENDED:
-        asked = (task.result or "").rstrip().endswith("?")
-        return asked and remark.kind in (Kind.YES, Kind.NO)
-    return task.state in ACTIVE and remark.project in (None, task.request.project)
 
 
 def _lets_go(parsed: Parsed) -> bool:
