@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nuketown_approval.line_server import refusal
 from nuketown_approval.lines import (
     LINE_LIMIT,
     OPERATION,
@@ -19,7 +20,6 @@ from nuketown_approval.lines import (
     Revoke,
     Submit,
     VerdictReply,
-    refusal,
     reply,
 )
 from nuketown_approval.verdict import Verdict
