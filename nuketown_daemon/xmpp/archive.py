@@ -26,7 +26,7 @@ _NOT_SUPPORTED = ("feature-not-implemented", "service-unavailable", "not-allowed
 
 def moment(at: float) -> str:
     """Cursor of an archive that is ours from a moment on (Unix seconds): ids are not known yet."""
-    return f"{_MOMENT}{at:.0f}"
+    return f"{_MOMENT}{int(at)}"  # never later than that: some servers compare whole seconds
 
 
 class ArchiveMissingError(NuketownError):
@@ -77,16 +77,17 @@ class Archive:
             page.results.append(result)
         return True
 
-    async def newest_id(self) -> str | None:
+    async def newest_id(self, *, before: str = "") -> str | None:
         """Archive id of the newest message; None in an empty archive.
 
+        :param before: archive id of another one, which does not count, nor what came after it
         :raises ArchiveMissingError: there is no archive
         :raises ArchiveUnavailableError: it did not answer
         """
         try:
-            return (await self._page(self._client.own, before="", size=1)).last
+            return (await self._page(self._client.own, before=before, size=1)).last
         except _CursorUnknownError:  # how some servers say that there is nothing
-            return None
+            return await self.newest_id() if before else None
 
     async def since(self, cursor: str) -> AsyncIterator[Page]:
         """Pages of what came after ``cursor``, oldest first.

@@ -305,6 +305,13 @@ class Inbox:
         if cursor is None or cursor == self._beginning:
             # The first session of all: what it did not bring itself is none of our business.
             newest = await self._archive.newest_id()
+            brought = (
+                item.message.archive_id for item in self._waiting if isinstance(item, Reading)
+            )
+            first = next(filter(None, brought), None)
+            if first is not None:
+                # It waits in the queue, and nowhere but in the archive if we are killed now.
+                newest = await self._archive.newest_id(before=first)
             await self._persist(lambda: self._store.set_archive_cursor(newest or BEGINNING))
             return
         async for page in self._archive.since(cursor):

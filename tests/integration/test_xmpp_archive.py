@@ -56,6 +56,33 @@ async def test_first_start_leaves_the_past_alone_but_hears_what_waits(
     assert agent.bodies == ["waits in the offline storage", "live", "last"]
 
 
+async def test_killed_in_the_first_session_of_all(prosody_server, account, agent_of):
+    josh = await account("josh")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    reached = asyncio.Event()
+
+    async def hang(_message):
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with Person(josh) as owner:
+        async with Person(agent.account, "human") as human:
+            owner.say(agent.jid, "read by the human who set this up")
+            await human.message()
+        owner.say(agent.jid, "waits in the offline storage")
+        owner.say(agent.jid, "so does this")
+        await owner.settled()
+        agent.before_journal = hang
+        async with agent.running():
+            await asyncio.wait_for(reached.wait(), 10)
+            agent.connection._client.abort()
+        agent.before_journal = None
+        async with agent.running():
+            owner.say(agent.jid, "last")
+            await agent.hears("last")
+    assert agent.bodies == ["waits in the offline storage", "so does this", "last"]
+
+
 async def test_first_start_with_an_empty_archive_misses_nothing_later(
     prosody_server, account, agent_of
 ):
