@@ -105,6 +105,8 @@ class Archive:
         while True:
             try:
                 page = await self._page(self._client.own, after=after, start=start)
+                if after is not None and not page.results:
+                    page = await self._page_unless_unknown(after, page)
             except _CursorUnknownError as exc:
                 if start is not None:
                     raise ArchiveUnavailableError(f"the archive can't be read: {exc}") from exc
@@ -114,6 +116,17 @@ class Archive:
             if page.complete or page.last is None or page.last == after:
                 return
             after = page.last
+
+    async def _page_unless_unknown(self, cursor: str, empty: Page) -> Page:
+        """Some servers (ejabberd) answer with an empty page where they do not know the id."""
+        newest = await self.newest_id()
+        if newest in (None, cursor):
+            return empty
+        # It may have come this moment; then it is there when asked once more.
+        page = await self._page(self._client.own, after=cursor)
+        if not page.results:
+            raise _CursorUnknownError("nothing comes after an id that is not the newest")
+        return page
 
     async def sent_ids(self, to: str, *, room: bool) -> set[str]:
         """Ids of the newest messages with ``to``: what of ours the server has.

@@ -188,7 +188,8 @@ class Rooms:
         item = user.find(f"{_MUC_USER}item")
         if not gone and item is not None and len(self._occupants[room]) < _OCCUPANTS_LIMIT:
             self._note_occupant(room, nickname, item.get("jid"))
-        if _SELF in codes and gone:
+        # ejabberd marks none of the presences of a room that is destroyed.
+        if gone and (_SELF in codes or nickname == self._inside.get(room)):
             self._note_leaving(room, user, codes)
         elif _SELF in codes:
             self._note_entering(room, nickname, codes)

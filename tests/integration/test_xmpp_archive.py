@@ -154,6 +154,39 @@ async def test_an_archive_that_forgot_the_cursor_is_read_by_time(prosody_server,
     assert agent.bodies == ["known", "missed", "last"]
 
 
+SILENT = """
+local st = require "util.stanza";
+module:hook("iq-set/self/urn:xmpp:mam:2:query", function (event)
+  local set = event.stanza.tags[1]:get_child("set", "http://jabber.org/protocol/rsm");
+  if set and set:get_child_text("after") == "from another server" then
+    event.origin.send(st.reply(event.stanza):tag("fin", {
+      xmlns = "urn:xmpp:mam:2"; complete = "true" }));
+    return true;
+  end
+end, 10);
+"""
+
+
+async def test_an_archive_that_says_nothing_about_a_cursor_it_does_not_know(tmp_path, agent_of):
+    """As ejabberd does."""
+    module = tmp_path / "mod_silent.lua"
+    module.write_text(SILENT)
+    async with Prosody(tmp_path / "prosody", modules=[module]) as server:
+        josh = await make_account(server, "josh")
+        agent = await agent_of(server, owners=(josh.jid,))
+        async with Person(josh) as owner:
+            async with agent.running():
+                owner.say(agent.jid, "known")
+                await agent.hears("known")
+                await agent.journal.messages.set_archive_cursor("from another server")
+            async with Person(agent.account, "other") as other:
+                owner.say(agent.jid, "missed")
+                await other.message(lambda m: m["body"] == "missed")
+            async with agent.running():
+                await agent.hears("missed")
+    assert agent.bodies == ["known", "missed"]
+
+
 async def test_without_an_archive_offline_storage_does_it(tmp_path, agent_of, capfd):
     async with Prosody(tmp_path / "prosody", mam=False) as server:
         josh = await make_account(server, "josh")

@@ -54,6 +54,11 @@ async def test_tls_with_a_certificate_of_one_s_own(tmp_path, agent_of):
             owner.say(agent.jid, "status")
             await agent.hears("status")
             assert connection._client.transport.get_extra_info("cipher")
+            for _ in range(2):  # an unanswered ping and an unacknowledged message at once
+                connection._client.abort()
+            await eventually(lambda: not connection.connected)
+            owner.say(agent.jid, "queue")
+            await agent.hears("queue")
 
 
 @pytest.mark.attack

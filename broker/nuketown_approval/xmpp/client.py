@@ -119,6 +119,17 @@ class AccountClient(ClientXMPP):
         self.disconnect_reason = reason
         self.abort()
 
+    def abort(self) -> None:
+        """End the connection at once; also one that is ending.
+
+        slixmpp closes first, and asyncio's TLS (3.11) breaks when what was closed twice is aborted.
+        """
+        if self.transport is not None and self.transport.is_closing():
+            self.cancel_connection_attempt()
+            self.transport.abort()
+        else:
+            super().abort()
+
     def exception(self, exception: Exception) -> None:
         """No exception of a handler is lost."""
         _log.error("xmpp_handler_failed", exc_info=exception)
