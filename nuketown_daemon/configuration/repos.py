@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, field_validator
 
 from nuketown_daemon.configuration.values import STRICT
 from nuketown_daemon.task import BranchName
+
+_TOKEN = re.compile(r"gh[oprsu]_|github_pat_|gl(pat|dt|ptt|rt|oas)-")
+"""How tokens of GitHub and GitLab begin."""
 
 
 class Repo(BaseModel):
@@ -33,16 +37,18 @@ class Repo(BaseModel):
             raise ValueError(
                 "must be a git remote such as git@github.com:me/hello.git, or an absolute path"
             )
-        if _holds_password(url):
+        if holds_secret(url):
             raise ValueError(
-                "holds a password, which every user could read while git runs: use ssh, or a "
-                "credential helper of git"
+                "holds a password or a token, which every user could read while git runs: use ssh, "
+                "or a credential helper of git"
             )
         return url
 
 
-def _holds_password(url: str) -> bool:
+def holds_secret(url: str) -> bool:
+    """Is there a password, or a forge's token in the user's place, in ``url``?"""
     try:
-        return "://" in url and urlsplit(url).password is not None
+        parts = urlsplit(url)
+        return "://" in url and bool(parts.password or _TOKEN.match(parts.username or ""))
     except ValueError:  # a bracket too many: git will say so
         return False

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nuketown_daemon.configuration import Repo
+from nuketown_daemon.configuration.repos import holds_secret
 from nuketown_daemon.errors import WorkspaceError
 from nuketown_daemon.task import check_project_name
 from nuketown_daemon.workspace.git import Git
@@ -181,14 +182,14 @@ def check_remote(url: str) -> str:
 
     :raises WorkspaceError: it runs a program, reads as an option, or holds a password
     """
+    if holds_secret(url):
+        raise WorkspaceError(
+            "the remote's URL holds a password or a token, which every user of the machine could "
+            "read while git runs: use ssh or a git credential helper."
+        )
     try:
         Repo(url=url)
-        password = urlsplit(url).password if "://" in url else None
+        urlsplit(url)
     except ValueError as exc:
         raise WorkspaceError("that is no git remote: give an ssh or https URL.") from exc
-    if password:
-        raise WorkspaceError(
-            "the remote's URL holds a password, which every user of the machine could read while "
-            "git runs: use ssh or a git credential helper."
-        )
     return url

@@ -153,6 +153,19 @@ def test_remotes_that_are_not_given_to_git(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize("login", ["me:secret", "ghp_secret", "github_pat_secret", "glpat-secret"])
+def test_a_secret_in_a_remote_is_called_one(login: str) -> None:
+    url = f"https://{login}@example.org/x.git"
+    with pytest.raises(WorkspaceError, match="holds a password or a token"):
+        check_remote(url)
+    with pytest.raises(ValueError, match="holds a password or a token"):
+        Repo(url=url)
+    assert (
+        check_remote("https://josh@dev.azure.com/o/_git/x") == "https://josh@dev.azure.com/o/_git/x"
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "choice"),
     [
