@@ -173,6 +173,9 @@ class LineServer:
             connection.close()
             self._complain(exc)
             return
+        except BaseException:  # cut off before it was let in
+            connection.close()
+            raise
         stream = LineStream(
             reader, writer, longest=self._longest, idle_s=self._idle_s, write_s=self._write_s
         )
