@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -27,7 +29,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that several directories share live in tests/*_fixture.py.
 pytest_plugins = [
-    f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("*_fixture.py"))
+    "tests.beside",
+    *(f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("*_fixture.py"))),
 ]
 # Before the first of them imports another.
 pytest.register_assert_rewrite(*pytest_plugins)
@@ -107,8 +110,10 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "opencode": opencode.unusable,
 }
 _LONG = "long"
+_FIRST = ("unit", "integration")
 _not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _of_nix = pytest.StashKey[set[str]]()
+_making = pytest.StashKey[threading.Thread]()
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: only groups that were asked for are named
@@ -130,7 +135,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = kept
+    # First what needs no machine of its own: it is made meanwhile, where it was never made.
+    items[:] = kept = sorted(kept, key=lambda item: item.path.parent.name not in _FIRST)
     for item in kept:
         if item.get_closest_marker("attack"):
             # A race that an attacker wins once is one too many: no second try for these.
@@ -140,12 +146,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make what takes minutes once and is kept, before the first test's clock runs."""
+    """Begin to make what takes minutes once and is kept; tests that don't need it run meanwhile."""
     if session.config.option.collectonly:
         return
-    if any(item.get_closest_marker("systemd") for item in session.items):
-        for packages in ((), MACHINE_PACKAGES):
-            debian.root(packages)
+    groups = [{marker.name for marker in item.iter_markers()} for item in session.items]
+    to_make: list[Callable[[], object]] = []
+    if any("systemd" in group for group in groups):
+        to_make += [debian.root, lambda: debian.root(MACHINE_PACKAGES)]
+    if any(group >= {"systemd", "desktop"} for group in groups):
+        to_make.append(lambda: debian.root(("zenity",)))
+    if any("prosody13" in group for group in groups):
+        to_make.append(prosody13.programs)
+
+    def make() -> None:
+        os.nice(10)  # of this thread alone, and what it starts: sched(7)
+        for one in to_make:
+            with suppress(Exception):  # the test that needs it says why it can't be had
+                one()
+
+    session.config.stash[_making] = making = threading.Thread(target=make, daemon=True)
+    making.start()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Wait for what the test needs before its clock runs."""
+    if any(item.get_closest_marker(group) for group in ("systemd", "prosody13")):
+        item.config.stash[_making].join()
+    return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
