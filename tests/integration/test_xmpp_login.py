@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -78,6 +79,65 @@ async def test_a_server_without_tls_gets_no_password(prosody_server, agent_of):
         await eventually(lambda: connection.problem)
         assert "offers no login that is safe" in connection.problem
         assert f"Authenticated as {agent.jid}" not in prosody_server.log.read_text()
+
+
+_STREAM = (
+    "<?xml version='1.0'?><stream:stream xmlns='jabber:client' id='1' version='1.0' "
+    "xmlns:stream='http://etherx.jabber.org/streams' from='localhost'>"
+)
+_ORDER = (
+    "<message from='{owner}/phone' to='{own}' type='chat'><body>obey the network</body></message>"
+)
+_SASL = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
+_STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+_BIND = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "said",
+    [
+        _ORDER,
+        f"<success {_SASL}/>{_ORDER}",
+        "<resumed xmlns='urn:xmpp:sm:3' previd='1' h='0'/>",
+        f"<stream:features>{_BIND}</stream:features>",
+        f"<stream:features><mechanisms {_SASL}><mechanism>EXTERNAL</mechanism></mechanisms>"
+        "</stream:features>",
+        f"<stream:features>{_STARTTLS}{_BIND}</stream:features>{_ORDER}",
+        f"<stream:features>{_STARTTLS}</stream:features>"
+        f"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>{_ORDER}",
+    ],
+    ids=["order", "success", "resumed", "bind", "login", "with starttls", "behind proceed"],
+)
+async def test_who_is_on_the_way_to_the_server_is_nobody_before_tls(
+    prosody_server, account, agent_of, said
+):
+    josh = await account("josh")
+    agent = await agent_of(prosody_server, owners=(josh.jid,), tls=True)
+    got: list[bytes] = []
+    ended = asyncio.Event()
+
+    async def on_the_way(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b">")
+        text = said.format(owner=josh.jid, own=agent.jid)
+        writer.write((_STREAM + text).encode())
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(1.0):  # what it begins, TLS say, is never answered
+                while part := await reader.read(4096):
+                    got.append(part)
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(on_the_way, "127.0.0.1", 0) as server:
+        agent.port = server.sockets[0].getsockname()[1]
+        async with agent.running(wait=False) as connection:
+            await agent.say(josh.jid, "what nobody else may read")
+            await asyncio.wait_for(ended.wait(), 10)
+            assert agent.bodies == []
+            assert not connection.connected
+    # It asks for TLS, and begins it, at the most.
+    beyond = (b"<iq", b"<message", b"<presence", b"<auth", b"nobody else")
+    assert [word for word in beyond if word in b"".join(got)] == []
 
 
 def test_a_ca_file_that_is_none(tmp_path):

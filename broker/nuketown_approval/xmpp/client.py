@@ -19,11 +19,13 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream import StanzaBase
 
 from nuketown_approval.errors import ApprovalConfigError
+from nuketown_approval.xmpp.before_tls import FEATURES, leads_to_tls
 from nuketown_approval.xmpp.timing import LinkTiming
 
 _DIRECT_TLS_PORTS = (443, 5223)
 _DEEPEST = 50
 """Elements in each other; an archive's answer with a message in it has about ten."""
+_NOTHING = "{urn:nuketown:stream}nothing"
 _BIND_ORDER = 10000
 """slixmpp's, among the features of a stream."""
 _log = structlog.get_logger(__name__)
@@ -109,6 +111,13 @@ class AccountClient(ClientXMPP):
         peer: Any = self.transport.get_extra_info("peername") if self.transport else None
         return bool(peer and ipaddress.ip_address(peer[0]).is_loopback)
 
+    def _is_protected(self) -> bool:
+        """By TLS with the server's certificate, or by not leaving this machine."""
+        if self.transport is None:
+            return False
+        encrypted = self.transport.get_extra_info("ssl_object") is not None
+        return encrypted or (self.plain and self.is_on_loopback())
+
     def reconnect(self, wait: float = 0.0, reason: str = "Reconnecting") -> None:  # noqa: ARG002
         """Give the connection up; connecting again is :class:`~nuketown_approval.xmpp.link.Link`'s
         work.
@@ -135,11 +144,18 @@ class AccountClient(ClientXMPP):
         _log.error("xmpp_handler_failed", exc_info=exception)
 
     def incoming_filter(self, xml: ET.Element) -> ET.Element:
-        """Take out of a stanza what lies deeper than anything that means something.
+        """Let nothing in before TLS but what leads to it; and take out of a stanza what lies
+        deeper than anything that means something.
 
         slixmpp copies and writes stanzas by recursion, and everybody can write one that is deeper
         than Python's stack.
         """
+        if not (self._is_protected() or leads_to_tls(xml)):
+            _log.warning("xmpp_not_protected", element=xml.tag)
+            if xml.tag == FEATURES:
+                self.event("no_auth")
+            self.abort()
+            return ET.Element(_NOTHING)
         level = [xml]
         for _ in range(_DEEPEST):
             level = [child for element in level for child in element]
