@@ -319,6 +319,7 @@ async def test_a_peer_ends_and_repeats_its_own_alone(busy: Conversation) -> None
     (answer,) = await busy.say("in red", VOX, thread="T1")
     assert "Which project" in answer
     assert busy.heard == []
+    await busy.say("cancel 3", EVE)
     await busy.say("retry", VOX)
     assert (await busy.prompts())[-1] == ("mynix", "mine")
     assert busy.runner.current is not None
