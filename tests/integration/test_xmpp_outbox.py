@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
@@ -160,6 +161,21 @@ def unacked(connection) -> bool:
         stanza.xml.findtext("{jabber:client}body")
         for _, stanza in connection._client.stream_management.unacked_queue
     )
+
+
+async def test_a_stanza_that_meets_the_end_of_a_connection_is_no_error(
+    prosody_server, agent_of, caplog
+):
+    agent = await agent_of(prosody_server)
+    async with agent.running() as connection:
+        client = connection._client
+        transport, client.transport = client.transport, None  # as when it was lost just now
+        connection._broadcast_presence()
+        await client.waiting_queue.join()
+        client.transport = transport
+        assert not caplog.records
+        logging.getLogger("slixmpp.xmlstream.xmlstream").error("x", exc_info=ValueError())
+        assert len(caplog.records) == 1
 
 
 async def test_resumption_keeps_order_both_ways(prosody_server, account, agent_of):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
+from slixmpp.xmlstream.xmlstream import NotConnectedError
 
 from nuketown_approval.xmpp.backoff import Backoff, jittered
 from nuketown_approval.xmpp.client import AccountClient
@@ -16,6 +18,18 @@ _STABLE_S = 60.0
 """A session that lasted so long makes the next failure a first one, in seconds."""
 
 _log = structlog.get_logger(__name__)
+
+
+class _OrdinaryLoss(logging.Filter):
+    """Keeps slixmpp from reporting, with a traceback, each stanza that met the end of a connection:
+    what must arrive is sent again.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], NotConnectedError))
+
+
+_ORDINARY_LOSS = _OrdinaryLoss()
 
 
 class SessionUp(Protocol):
@@ -57,6 +71,7 @@ class Link:
         }
         for name, handler in handlers.items():
             client.add_event_handler(name, handler)
+        logging.getLogger(NotConnectedError.__module__).addFilter(_ORDINARY_LOSS)
 
     async def run(self) -> None:
         """Connect, and connect again, for ever."""
