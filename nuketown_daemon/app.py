@@ -103,11 +103,19 @@ class Application:
             return None
         password = read_secret(self._configuration.password_file, key="xmpp.toml: password_file")
         return Connection(
-            settings, self._configuration.identity, password, journal.messages, self._handle
+            settings,
+            self._configuration.identity,
+            password,
+            journal.messages,
+            self._handle,
+            self._hurry,
         )
 
     async def _handle(self, message: IncomingMessage) -> None:
         await self._intake.handle(message)
+
+    async def _hurry(self, message: IncomingMessage) -> None:
+        await self._intake.hurry(message)
 
     async def _understand(
         self, text: str, projects: Mapping[str, str | None], max_cost_usd: float | None

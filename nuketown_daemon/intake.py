@@ -98,8 +98,8 @@ class Intake:
         self._budget = budget
         self._allotment = PeerAllotment()
         self.messenger: Messenger | None = None
-        self._begun: tuple[IncomingMessage, Answer] | None = None
-        """What was done at once for a message that is not written down yet."""
+        self._begun: dict[IncomingMessage, Answer] = {}
+        """What was done at once for messages that are not written down yet."""
 
     async def handle(self, message: IncomingMessage) -> None:
         """Handle one message of an owner or peer, not seen before; returns when it is on disk.
@@ -107,10 +107,10 @@ class Intake:
         :raises JournalError: it can't be written down, and nothing was done but what had to be at
             once; it is to be handled again
         """
-        begun, self._begun = self._begun, None
-        if begun is not None and begun[0] == message:
+        begun = self._begun.pop(message, None)
+        if begun is not None:
             # Not decided anew: what was stopped may have ended, and another task run by now.
-            answer = begun[1]
+            answer = begun
         else:
             answer = await self._decide_safely(message)
             if answer.at_once is not None:
@@ -119,8 +119,24 @@ class Intake:
             await self._apply(message, answer)
         except JournalError:
             if answer.at_once is not None:
-                self._begun = (message, answer)
+                self._begun[message] = answer
             raise
+
+    async def hurry(self, message: IncomingMessage) -> None:
+        """Do what can't wait: a ``stop`` that stands behind messages which wait for the journal.
+
+        It is handled all the same when its turn comes.
+
+        :raises JournalError: not even read
+        """
+        _, parsed = read(message.body, self._agent, ())
+        urgent = isinstance(parsed, Command) and parsed.verb in (Verb.STOP, Verb.CANCEL)
+        if not urgent or message in self._begun or await self._journal.messages.has_seen(message):
+            return
+        answer = await self._decide_safely(message)
+        if answer.at_once is not None:
+            answer.at_once()
+            self._begun[message] = answer
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
         """Accept a task from the socket.

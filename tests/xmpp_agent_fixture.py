@@ -51,6 +51,7 @@ class Agent:
     ca_file: Path | None = None
     timing: Timing = QUICK
     heard: list[IncomingMessage] = field(default_factory=list)
+    hurried: list[str] = field(default_factory=list)
     before_journal: Callable[[IncomingMessage], Awaitable[None]] | None = None
     _connection: Connection | None = None
     _journal: Journal | None = None
@@ -96,6 +97,7 @@ class Agent:
                 self.password or self.account.password,
                 self._journal.messages,
                 self._handle,
+                self._hurry,
                 self.timing,
             )
             task = asyncio.create_task(connection.run())
@@ -116,6 +118,9 @@ class Agent:
             lambda transaction: self.journal.messages.mark_seen(transaction, message)
         )
         self.heard.append(message)
+
+    async def _hurry(self, message: IncomingMessage) -> None:
+        self.hurried.append(message.body)
 
     async def say(self, to: str, body: str, **more: object) -> str:
         """Put a message into the outbox; its stanza id."""

@@ -23,7 +23,12 @@ from nuketown_daemon.xmpp import strangers
 from nuketown_daemon.xmpp.approval_requests import ApprovalRequests
 from nuketown_daemon.xmpp.archive import Archive
 from nuketown_daemon.xmpp.client import AgentClient, trust_of
-from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore, ProgressUpdate
+from nuketown_daemon.xmpp.contract import (
+    HandleMessage,
+    HurryMessage,
+    MessageStore,
+    ProgressUpdate,
+)
 from nuketown_daemon.xmpp.inbox import Inbox
 from nuketown_daemon.xmpp.outbox_sender import OutboxSender
 from nuketown_daemon.xmpp.people import People
@@ -41,6 +46,7 @@ class Connection:
 
     :param password: of ``settings.jid``
     :param handle: called for what owners and peers say, one message after the other
+    :param hurry: called for what waits because the journal can't be written
     :raises ConfigError: ``ca_file`` can't be used
     """
 
@@ -51,6 +57,7 @@ class Connection:
         password: str,
         store: MessageStore,
         handle: HandleMessage,
+        hurry: HurryMessage,
         timing: Timing = Timing(),  # noqa: B008  (frozen)
     ) -> None:
         self._timing = timing
@@ -81,7 +88,7 @@ class Connection:
         )  # fmt: skip
         self._progress = Progress(client, self._rooms, interval_s=timing.progress_s)
         self._inbox = Inbox(
-            client, store, self._archive, self._rooms, people, handle,
+            client, store, self._archive, self._rooms, people, handle, hurry,
             name=identity.name, answer=self._answer, stranger=self._meet_stranger,
             bounced=self._outbox.bounced, thread_of=self._progress.thread_of,
         )  # fmt: skip

@@ -51,6 +51,9 @@ class MessageStore(Protocol):
         """Was it handled before, live or from the archive?"""
 
 
+HurryMessage = Callable[[IncomingMessage], Awaitable[None]]
+"""Called for messages that wait because the journal can't be written: what can't wait (``stop``) is
+done. They are handled in their turn all the same. May be called more than once for a message."""
 HandleMessage = Callable[[IncomingMessage], Awaitable[None]]
 """Called for one message after the other, for allowed senders only; returns when what it asks for
 is on disk. The receipt (XEP-0184) is sent after that. A JournalError means that nothing was done:

@@ -25,7 +25,7 @@ from nuketown_daemon.xmpp.archive import (
     moment,
 )
 from nuketown_daemon.xmpp.client import AgentClient
-from nuketown_daemon.xmpp.contract import HandleMessage, MessageStore
+from nuketown_daemon.xmpp.contract import HandleMessage, HurryMessage, MessageStore
 from nuketown_daemon.xmpp.people import People
 from nuketown_daemon.xmpp.reading import (
     Reading,
@@ -64,6 +64,7 @@ class Inbox:
         rooms: Rooms,
         people: People,
         handle: HandleMessage,
+        hurry: HurryMessage,
         *,
         name: str,
         answer: Callable[[str, str], None],
@@ -77,6 +78,7 @@ class Inbox:
         self._rooms = rooms
         self._people = people
         self._handle = handle
+        self._hurry = hurry
         self._name = name
         self._answer = answer
         self._stranger = stranger
@@ -248,10 +250,23 @@ class Inbox:
                     for reading in [self._delivering, *self._waiting]:
                         if isinstance(reading, Reading):
                             self._tell_waiting(reading, self._blocked)
-                    await asyncio.sleep(backoff.next_s())
+                    await self._hurry_waiting()
+                    await self._until_something_arrives(backoff.next_s())
         finally:
             self._blocked = None
             self._told.clear()
+
+    async def _hurry_waiting(self) -> None:
+        for item in list(self._waiting):
+            if isinstance(item, Reading) and not item.trouble:
+                with suppress(JournalError):
+                    await self._hurry(item.message)
+
+    async def _until_something_arrives(self, limit_s: float) -> None:
+        self._arrived.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._arrived.wait()
 
     def _tell_waiting(self, reading: Reading, reason: str) -> None:
         """Tell somebody, once, that what they said waits for the journal."""

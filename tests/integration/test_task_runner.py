@@ -322,7 +322,10 @@ async def test_who_said_stop_is_obeyed_after_a_crash(
 
 
 @pytest.mark.fault
-async def test_an_agent_that_fills_the_disk_can_be_stopped(place: Path, journal: Journal) -> None:
+@pytest.mark.parametrize("behind_others", [False, True])
+async def test_an_agent_that_fills_the_disk_can_be_stopped(
+    place: Path, journal: Journal, *, behind_others: bool
+) -> None:
     begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def first_is_stopped(
@@ -341,8 +344,13 @@ async def test_an_agent_that_fills_the_disk_can_be_stopped(place: Path, journal:
         await begun.wait()
         await desk.hear("work on hello -- write")
         async with unwritable(journal):
-            with pytest.raises(JournalError):
-                await desk.hear("stop", message_id="stop")
+            if behind_others:
+                await desk.intake.hurry(
+                    IncomingMessage(sender=OWNER, body="stop", message_id="stop")
+                )
+            else:
+                with pytest.raises(JournalError):
+                    await desk.hear("stop", message_id="stop")
             await asyncio.wait_for(stopped.wait(), 5)
         assert (await desk.ended()).state is TaskState.CANCELLED
         # It is handled again when there is room, and means the same.

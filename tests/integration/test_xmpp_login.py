@@ -147,7 +147,7 @@ def test_a_ca_file_that_is_none(tmp_path):
             path.write_text(content)
         settings = Xmpp(jid="ada@localhost", host=HOST, ca_file=path)
         with pytest.raises(ConfigError, match="ca_file"):
-            Connection(settings, Identity(name="ada"), "secret", None, None)  # type: ignore[arg-type]
+            Connection(settings, Identity(name="ada"), "secret", None, None, None)  # type: ignore[arg-type]
 
 
 async def test_a_second_daemon_with_the_same_account_does_not_fight(
