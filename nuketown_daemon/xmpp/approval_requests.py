@@ -16,6 +16,7 @@ from nuketown_approval.errors import (
     ApprovalUnavailable,
 )
 from nuketown_approval.request import ApprovalRequest
+from nuketown_approval.seldom import Seldom
 from nuketown_approval.verdict import Verdict
 from nuketown_approval.wording import effect_in_words
 from nuketown_approval.xmpp.forwarded import sender_of
@@ -42,6 +43,7 @@ class ApprovalRequests:
         self._client = client
         self._account = account
         self._asked: dict[str, _Asked] = {}
+        self._seldom = Seldom()
 
     async def ask(self, request: ApprovalRequest) -> Verdict:
         """Ask, and wait for the response; cancelling withdraws the request.
@@ -76,7 +78,8 @@ class ApprovalRequests:
             return False
         sender = sender_of(stanza)
         if sender is None or sender.bare != self._account or stanza.xml.get("type") == "error":
-            _log.warning("a response of somebody who was not asked", sender=str(sender))
+            if self._seldom.due("a stranger", time.monotonic()):
+                _log.warning("a response of somebody who was not asked", sender=str(sender))
             return True
         try:
             verdict = payloads.read_verdict(elements[0])

@@ -13,6 +13,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.stanza import Iq, Message
 from slixmpp.stanza import Presence as PresenceStanza
 
+from nuketown_approval.seldom import Seldom
 from nuketown_approval.xmpp.forwarded import sender_of
 from nuketown_approval.xmpp.link import Link
 from nuketown_approval.xmpp.queries import turn_away
@@ -74,6 +75,7 @@ class Connection:
         self._client = client
         self._people = people
         self._strangers = strangers.Strangers()
+        self._seldom = Seldom()
         self.approvals = ApprovalRequests(client, settings.approval_jid)
         """Requests to ``approval_jid``."""
         self._archive = Archive(client, answer_s=timing.answer_s)
@@ -239,10 +241,12 @@ class Connection:
             if isinstance(stanza, PresenceStanza):
                 return None if self._take_presence(stanza) else stanza
         except ProtocolError as exc:
-            _log.warning("xmpp_stanza_ignored", reason=str(exc))
+            if self._seldom.due(str(exc), time.monotonic()):
+                _log.warning("xmpp_stanza_ignored", reason=str(exc))
             return None
-        except Exception:  # noqa: BLE001
-            _log.exception("xmpp_stanza_failed")
+        except Exception as exc:  # noqa: BLE001
+            if self._seldom.due(type(exc).__name__, time.monotonic()):
+                _log.exception("xmpp_stanza_failed")
             return None
         return stanza
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from xml.etree import ElementTree as ET
 
 import pytest
 from slixmpp.stanza import Message
+from structlog.testing import capture_logs
 
 from nuketown_daemon.xmpp.contract import ProgressUpdate
 from nuketown_demo.prosody import Prosody
@@ -137,6 +139,30 @@ MALFORMED = [
     "<thread xmlns='jabber:client'><nested/></thread>",
     "<a xmlns='urn:deep'>" * 200 + "</a>" * 200,
 ]
+
+
+async def test_what_a_stranger_sends_does_not_fill_the_log(prosody_server, account, agent_of):
+    josh, eve = await account("josh"), await account("eve")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    with capture_logs() as logs:
+        async with agent.running(), Person(josh) as owner, Person(eve) as stranger:
+            for payload in (
+                "<result xmlns='urn:xmpp:mam:2'/>",
+                "<approval-response xmlns='urn:nuketown:approval' id='12345678'/>",
+                "<body>Hello?</body>",
+            ):
+                for _ in range(100):
+                    stranger.say_xml(
+                        f"<message xmlns='jabber:client' to='{agent.jid}/nuketown'>{payload}"
+                        "</message>"
+                    )
+            await stranger.settled()
+            owner.say(agent.jid, "status")
+            await agent.hears("status")
+    said = Counter(record["event"] for record in logs)
+    assert said["xmpp_stanza_ignored"] == 1
+    assert said["a response of somebody who was not asked"] == 1
+    assert said["xmpp_stranger"] == 1
 
 
 async def test_malformed_payloads_end_nothing(prosody_server, account, agent_of):
