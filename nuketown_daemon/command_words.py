@@ -98,8 +98,10 @@ _COURTESY = word_set(
 )
 _AROUND_COURTESY = word_set(
     "you so much very a lot that that's is it was all really and for the help job work to see "
-    "later there everyone again looks are done"
+    "later there everyone everybody team world again looks are done doing today"
 )
+COURTESIES = _COURTESY | _AROUND_COURTESY
+"""What is said to be polite."""
 _YES = word_set(
     "yes yep yeah yup ok okay k sure right correct agreed fine go ahead do it please on"
 )
@@ -212,7 +214,7 @@ def _remark(words: list[str], text: str) -> Remark | None:
         return Remark(Kind.YES, "I have asked you nothing: say what to do, or `help`.")
     if said <= _NO and words[0] in _NO_HEADS:
         return Remark(Kind.NO, "Very well: I have asked you nothing that is still open.")
-    if said & _COURTESY and said <= _COURTESY | _AROUND_COURTESY:
+    if said & _COURTESY and said <= COURTESIES:
         beginning = "You're welcome. " if said & _THANKS else ""
         return Remark(Kind.COURTESY, f"{beginning}Say what to do next, or `help`.")
     return None

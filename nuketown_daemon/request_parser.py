@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nuketown_daemon.command_words import (
+    COURTESIES,
     Command,
     Kind,
     Remark,
@@ -293,7 +294,7 @@ def _branch_in(match: re.Match[str]) -> str | None:
 
 def _says_no_more(text: str, project: str) -> bool:
     words = words_of(text[:200])
-    return len(text) <= 200 and {*words} <= _AROUND_NAME | {*words_of(project)}
+    return len(text) <= 200 and {*words} <= _AROUND_NAME | COURTESIES | {*words_of(project)}
 
 
 def _named(text: str, known_projects: Collection[str]) -> tuple[str, ...]:

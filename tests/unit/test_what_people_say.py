@@ -193,6 +193,9 @@ def test_what_is_nearly_a_command_starts_nothing(text: str, part: str) -> None:
     [
         ("hello", Kind.PROJECT, "hello"),
         ("Hello!!", Kind.PROJECT, "hello"),
+        ("ada, hello everyone!", Kind.PROJECT, "hello"),
+        ("hello how are you doing today?", Kind.PROJECT, "hello"),
+        ("hello world", Kind.PROJECT, "hello"),
         ("it's the hello repo, sorry", Kind.PROJECT, "hello"),
         ("site.org", Kind.PROJECT, "site.org"),
         ("work on hello", Kind.PROJECT, "hello"),
