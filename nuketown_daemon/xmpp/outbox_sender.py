@@ -153,7 +153,7 @@ class OutboxSender:
         unsure: dict[str, ArchiveUnavailableError] = {}
         for entry in await self._store.outbox():
             to = entry.message.to
-            if entry.stanza_id in {*self._in_flight, *self._acked, *self._resting}:
+            if any(entry.stanza_id in ids for ids in (self._in_flight, self._acked, self._resting)):
                 continue
             if to in unsure or (entry.message.in_room and not self._rooms.is_inside(to)):
                 continue

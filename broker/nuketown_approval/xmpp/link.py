@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
+from slixmpp.features.feature_mechanisms import FeatureMechanisms
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
 from nuketown_approval.xmpp.backoff import Backoff, jittered
@@ -20,16 +21,18 @@ _STABLE_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
-class _OrdinaryLoss(logging.Filter):
-    """Keeps slixmpp from reporting, with a traceback, each stanza that met the end of a connection:
-    what must arrive is sent again.
+class _SaidOtherwise(logging.Filter):
+    """Keeps out of the log what slixmpp says at every try and we say once, in a sentence; and the
+    traceback of each stanza that met the end of a connection: what must arrive is sent again.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], NotConnectedError))
+        lost = record.exc_info and isinstance(record.exc_info[1], NotConnectedError)
+        return not lost and record.msg not in _SAID_OTHERWISE
 
 
-_ORDINARY_LOSS = _OrdinaryLoss()
+_SAID_OTHERWISE = ("No appropriate login method.", "CERT: Invalid certificate trust chain.")
+_FILTER = _SaidOtherwise()
 
 
 class SessionUp(Protocol):
@@ -71,7 +74,8 @@ class Link:
         }
         for name, handler in handlers.items():
             client.add_event_handler(name, handler)
-        logging.getLogger(NotConnectedError.__module__).addFilter(_ORDINARY_LOSS)
+        for module in (NotConnectedError.__module__, FeatureMechanisms.__module__):
+            logging.getLogger(module).addFilter(_FILTER)
 
     async def run(self) -> None:
         """Connect, and connect again, for ever."""
