@@ -13,6 +13,7 @@ from pathlib import Path
 from nuketown_daemon.control.contract import HookReport
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session import claude_code
+from nuketown_daemon.session.announcements import Announcements
 from nuketown_daemon.session.contract import (
     Outcome,
     SessionControl,
@@ -21,9 +22,10 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.session.conversation import Conversation, Turn
+from nuketown_daemon.session.failure import quoted
 from nuketown_daemon.session.last_message import last_message
 from nuketown_daemon.session.paste import as_prompt
-from nuketown_daemon.session.tmux import Tmux
+from nuketown_daemon.session.tmux import Tmux, TmuxGoneError
 
 _POLL_S = 0.5
 _TYPING_S = 5
@@ -67,13 +69,12 @@ class Attendance:
         self._job, self._control, self._observer = job, control, observer
         self._reports: deque[HookReport] = deque(maxlen=100)
         self._news = asyncio.Event()
-        self._told: set[str] = set()
-        self._waiting_for: str | None = None
+        self._announce = Announcements(observer, tmux.socket_name, conversation.session)
         self._sent_at = time.monotonic()
         self._enters_left = 0
         self._quiet_since: float | None = None
-        self._dialog_seen = False
         self._ended_at: float | None = None
+        self._pasted_after: Turn | None = None
 
     def report(self, report: HookReport) -> None:
         """A hook of this conversation fired; the conversation has taken it in."""
@@ -100,7 +101,7 @@ class Attendance:
                 await self._advance()
                 await self._pause(deadline)
         finally:
-            await self._wait_for(None)
+            await self._announce.wait_for(None)
 
     async def _pause(self, deadline: float) -> None:
         over = self._conversation.turn is Turn.ENDED and not self._conversation.awaited
@@ -120,32 +121,7 @@ class Attendance:
 
     async def _tell(self) -> None:
         while self._reports:
-            report = self._reports.popleft()
-            if report.hook_event_name != "Notification":
-                await self._wait_for(None)
-            elif report.notification_type in (None, "permission_prompt", "elicitation_dialog"):
-                question = " ".join((report.message or "Claude Code asks something").split())[:500]
-                await self._observer.say(f"{question}\nTo answer: {self._attach()}")
-                await self._wait_for("an answer")
-
-    async def _say_progress(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            await self._observer.progress(text)
-
-    async def _say_once(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            await self._observer.say(text)
-
-    async def _wait_for(self, reason: str | None) -> None:
-        if reason != self._waiting_for:
-            self._waiting_for, self._dialog_seen = reason, False
-            await self._observer.waiting(reason)
-
-    def _attach(self) -> str:
-        name = self._conversation.session
-        return f"{self._tmux.socket_name} (or tmux -L {self._tmux.socket_name} attach -t ={name})"
+            await self._announce.hook(self._reports.popleft())
 
     # How it ends
 
@@ -154,6 +130,10 @@ class Attendance:
         over = conversation.turn in (Turn.ENDED, Turn.FAILED)
         if not over and self._gone():
             await self._last_hooks()
+            if conversation.turn is Turn.SENT and conversation.closed and self._pasted_after:
+                # Somebody closed it just then, and it said good-bye without having taken it up.
+                conversation.take_back(self._pasted_after)
+                return None
             over = conversation.turn in (Turn.ENDED, Turn.FAILED)
             if not over:
                 return await self._result(Outcome.FAILED, self._why_gone())
@@ -189,7 +169,9 @@ class Attendance:
             self._quiet_since = self._quiet_since or now
             return bool(self._reports) or now - self._quiet_since < _QUIET_S
         self._quiet_since = None
-        await self._say_progress(f"In the background: {', '.join(conversation.awaited)[:300]}")
+        await self._announce.show_once(
+            f"In the background: {', '.join(conversation.awaited)[:300]}"
+        )
         return now - self._ended_at < _BACKGROUND_S
 
     async def _never_taken(self) -> bool:
@@ -214,6 +196,11 @@ class Attendance:
 
     async def _result(self, outcome: Outcome, text: str) -> SessionResult:
         conversation = self._conversation
+        # Where nothing was handed over, the first one is the task itself.
+        unheard = conversation.waiting[1 if conversation.turn is Turn.NONE else 0 :]
+        if unheard:
+            said = " ".join(f"«{quoted(later)}»" for later in unheard)
+            text = f"{text}\nIt ended before it heard {said}.".lstrip()
         conversation.waiting.clear()
         if outcome not in (Outcome.FINISHED, Outcome.FAILED):
             conversation.turn, conversation.busy = Turn.NONE, False
@@ -268,7 +255,7 @@ class Attendance:
         """Tell who wrote meanwhile that it waits: Claude Code does not read on while it works."""
         if self._conversation.waiting:
             name = self._conversation.session
-            await self._say_once(
+            await self._announce.say_once(
                 f"Claude Code is busy in session {name}: your message waits until it pauses."
             )
 
@@ -276,19 +263,25 @@ class Attendance:
         """Paste the next text, unless somebody types or a dialog is open: then later."""
         if await self._somebody_types():
             name = self._conversation.session
-            await self._say_once(
+            await self._announce.say_once(
                 f"Somebody types in session {name}: your message is handed over when he pauses."
             )
             return
         if await self._status() not in (*claude_code.AT_PROMPT, None):
             await self._say_waiting()
             return
+        self._pasted_after = before = self._conversation.turn
         text = self._conversation.hand_over()
         self._sent_at, self._enters_left = time.monotonic(), _ENTERS
         # Written down before it is sent: after a crash it is not sent a second time.
         await self._save(self._conversation)
-        with contextlib.suppress(SessionError):  # gone: noticed by the next look at the process
-            await self._tmux.paste(self._conversation.pane, text)
+        with contextlib.suppress(SessionError):  # noticed by the next look at the process
+            try:
+                await self._tmux.paste(self._conversation.pane, text)
+            except TmuxGoneError:
+                self._conversation.take_back(before)
+                await self._save(self._conversation)
+                return
             await self._tmux.press(self._conversation.pane, "Enter")
 
     async def _see_taken(self) -> None:
@@ -297,11 +290,11 @@ class Attendance:
         if since > _ENTER_AGAIN_S:
             await self._catch_up()  # perhaps it was, and nobody could listen
         if since > _NOT_TAKEN_S and self._conversation.turn is Turn.SENT:
-            await self._say_once(
+            await self._announce.say_once(
                 f"Claude Code does not take up the task; a question may be open there. "
-                f"To look: {self._attach()}"
+                f"To look: {self._announce.how_to_attach}"
             )
-            await self._wait_for("an answer")
+            await self._announce.wait_for("an answer")
         # An open list of suggestions takes the first Enter.
         again = _ENTER_AGAIN_S * (_ENTERS + 1 - self._enters_left)
         if not self._enters_left or since < again or await self._somebody_types():
@@ -316,7 +309,7 @@ class Attendance:
         status = await self._status()
         if status not in claude_code.AT_PROMPT:
             self._quiet_since = None
-            await self._see_answered(status)
+            await self._announce.status(status)
             await self._say_waiting()
             return
         # The end of the turn may have been reported when nobody could listen.
@@ -328,23 +321,16 @@ class Attendance:
         if now - self._quiet_since < _QUIET_S:
             return
         if self._conversation.turn is Turn.RUNNING:
-            await self._say_once(
+            await self._announce.say_once(
                 "The work was interrupted at the terminal; it goes on with what is typed there: "
-                f"{self._attach()}. Or say stop."
+                f"{self._announce.how_to_attach}. Or say stop."
             )
-            await self._wait_for("an answer")
+            await self._announce.wait_for("an answer")
             # What the requester says next takes the place of what is typed there.
             if not self._conversation.waiting:
                 return
         self._conversation.busy = False
         self._quiet_since = None
-
-    async def _see_answered(self, status: str | None) -> None:
-        """Notice that the dialog which a notification told of was answered: no hook tells."""
-        if status == "waiting":
-            self._dialog_seen = self._waiting_for is not None
-        elif status == "busy" and self._dialog_seen:
-            await self._wait_for(None)
 
     async def _interrupt(self) -> None:
         """End our turn: Escape, and where that doesn't help within seconds, the process."""

@@ -108,6 +108,11 @@ class Conversation:
         self.turn, self.prompt_id, self.busy = Turn.SENT, "", True
         return self.sent
 
+    def take_back(self, turn: Turn) -> None:
+        """What was to be handed over was not: it waits again, and the turn is what it was."""
+        self.waiting.insert(0, self.sent)
+        self.turn, self.sent, self.busy = turn, "", False
+
     def apply(self, report: HookReport) -> None:
         """Take in what a hook of this Claude Code reports."""
         if report.session_id != self.session_id:

@@ -30,10 +30,14 @@ _DROPPED = re.compile(
 _CONNECT_TRY_S = 0.2
 # What tmux says of a server that goes away while it is asked, as one does whose last session ended.
 _GOING = re.compile(
-    r"server exited|lost server|no server running|error connecting|can't find session"
+    r"server exited|lost server|no server running|error connecting|can't find (session|pane)"
 )
 _OPEN_TRIES = 5
 _GOING_S = 0.1
+
+
+class TmuxGoneError(SessionError):
+    """The server, session or pane is not there (any more): nothing was done."""
 
 
 def session_name(project: str) -> str:
@@ -103,9 +107,9 @@ class Tmux:
         while True:
             try:
                 return await self._open(session, words)
-            except SessionError as exc:
+            except TmuxGoneError:
                 # A server that goes away takes along all that it started: nothing runs twice.
-                if tries == _OPEN_TRIES or not _GOING.search(str(exc)):
+                if tries == _OPEN_TRIES:
                     raise
             tries += 1
             await asyncio.sleep(_GOING_S)
@@ -168,7 +172,8 @@ class Tmux:
     async def paste(self, pane: str, text: str) -> None:
         """Put ``text`` into a pane as a bracketed paste; it must be :func:`~.paste.clean`.
 
-        :raises SessionError: the pane is gone
+        :raises TmuxGoneError: the pane is gone
+        :raises SessionError: tmux does not answer
         """
         buffer = f"nuketown-{os.getpid()}"
         # By standard input, because everybody can read argument vectors. Copy mode, left
@@ -236,7 +241,8 @@ class Tmux:
                 await process.wait()
         if process.returncode:
             reason = errors.decode(errors="replace").strip()[:300]
-            raise SessionError(f"tmux -L {self.socket_name} refused: {reason or 'no reason given'}")
+            kind = TmuxGoneError if _GOING.search(reason) else SessionError
+            raise kind(f"tmux -L {self.socket_name} refused: {reason or 'no reason given'}")
         return output.decode(errors="replace").rstrip("\n")
 
     def _server_runs(self) -> bool:

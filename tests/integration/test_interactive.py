@@ -321,11 +321,14 @@ async def test_a_killed_process_is_noticed_within_seconds(make_town, eventually,
     running = place.run(job(place, "slow"))
     await eventually(place.prompts, timeout_s=20)
     pids = (await place.tmux("list-panes", "-a", "-F", "#{pane_pid} #{pid}")).split()
+    place.control.steering.put_nowait("and this too")
+    await eventually(lambda: "is busy in session hello" in str(place.observer.said))
     os.kill(int(pids[0 if victim == "claude" else 1]), signal.SIGKILL)
     async with asyncio.timeout(8):
         result = await running
     assert result.outcome is Outcome.FAILED
     assert "retry" in result.text
+    assert result.text.endswith("It ended before it heard «and this too».")
 
 
 async def test_a_session_that_is_closed_fails_the_task(make_town, eventually) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session import exec_vector
-from nuketown_daemon.session.tmux import Tmux, session_name
+from nuketown_daemon.session.tmux import Tmux, TmuxGoneError, session_name
 
 ARGUMENTS = [
     "it's \"quoted\"", "$(touch x)", "`touch y`", "two\nlines", "--leading", "-", ";", "end;",
@@ -72,6 +72,8 @@ async def test_a_session_that_is_there_gets_a_window_and_keeps_its_own(
     assert (await tmux.find_pane("a", "60")) == first
     await tmux.kill_pane(second.id)
     assert await tmux.has_session("a")
+    with pytest.raises(TmuxGoneError):
+        await tmux.paste(second.id, "nobody reads this")
 
 
 async def test_targets_match_exactly(tmux: Tmux, tmp_path: Path) -> None:

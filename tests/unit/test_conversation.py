@@ -68,6 +68,16 @@ def test_what_the_task_left_in_the_background_sets_it_to_work_again(
     assert conversation.awaited == []
 
 
+@pytest.mark.parametrize("turn", [Turn.NONE, Turn.ENDED])
+def test_what_could_not_be_handed_over_waits_again(turn: Turn) -> None:
+    later = Conversation("s", "hello", "/w", busy=False)
+    later.begin(1, "one", "two")
+    later.turn = turn
+    assert later.hand_over() == "one"
+    later.take_back(turn)
+    assert (later.waiting, later.turn, later.busy) == (["one", "two"], turn, False)
+
+
 def test_an_error_of_the_api_fails_the_turn(conversation: Conversation) -> None:
     conversation.apply(_report("UserPromptSubmit", prompt="our text", prompt_id="p"))
     conversation.apply(_report("StopFailure", prompt_id="p", error="overloaded"))
