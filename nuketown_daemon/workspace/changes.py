@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from nuketown_daemon.errors import WorkspaceError
 from nuketown_daemon.workspace.git import Git, safe_line
 
 COMMITS_LIMIT = 20
@@ -81,6 +83,8 @@ async def changes_since(path: Path, base: str | None, *, began: float | None = N
     :param began: Unix seconds; commits since then on other branches count too; None: they do not
     :raises WorkspaceError: git can't read the clone
     """
+    if not await asyncio.to_thread(path.is_dir):
+        raise WorkspaceError(f"{path} is gone: what was committed there can't be told.")
     git = Git(path)
     shown = await git.look("branch", "--show-current")
     branch = shown.stdout.strip() or None

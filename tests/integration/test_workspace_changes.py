@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nuketown_daemon.errors import WorkspaceError
 from nuketown_daemon.workspace.changes import COMMITS_LIMIT, changes_since
 from tests.workspace_repositories import (
     commit,
@@ -30,6 +31,11 @@ async def test_nothing_happened(clone: Path) -> None:
     assert changes.commits == ()
     assert (changes.dirty_files, changes.unpushed, changes.rewritten) == (0, 0, False)
     assert changes.text() == "Branch: main\nNo new commits."
+
+
+async def test_clone_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="hello is gone"):
+        await changes_since(tmp_path / "hello", "1" * 40)
 
 
 async def test_commits_and_numbers(clone: Path) -> None:
