@@ -340,7 +340,9 @@ async def _root(packages: tuple[str, ...]) -> Path:
     try:
         return await asyncio.to_thread(debian.root, packages)
     except NuketownError as exc:
-        raise NuketownError(f"{exc} (`./dev demo --no-container` does without)") from exc
+        raise NuketownError(
+            f"{exc}: is a Debian mirror within reach? `./dev demo --no-container` needs none."
+        ) from exc
 
 
 def first_time() -> str | None:

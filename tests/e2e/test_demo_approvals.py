@@ -91,6 +91,27 @@ async def test_an_interruption_leaves_no_container(
 
 
 @pytest.mark.systemd
+async def test_a_debian_that_can_not_be_built_is_a_sentence(
+    surroundings: dict[str, str], short_tmp: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "mmdebstrap"
+    program.write_text("#!/bin/sh\nprintf 'I: begin\nE: no mirror\nE: the end\n' >&2\nexit 1\n")
+    program.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{surroundings['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    async with demo(surroundings | path, "--check", command=DEMO) as running:
+        assert await running.ended() == 1
+    assert "A Debian for the container is built first: half a minute or more, once." in (
+        running.output
+    )
+    last = running.output.splitlines()[-1]
+    assert last.startswith("demo: mmdebstrap can't make a Debian ")
+    assert last.endswith(
+        ": E: no mirror: is a Debian mirror within reach? `./dev demo --no-container` needs none."
+    )
+    assert list(short_tmp.iterdir()) == []
+
+
+@pytest.mark.systemd
 async def test_chat_and_terminal_both_ask_and_either_answers(
     surroundings: dict[str, str],
     short_tmp: Path,
