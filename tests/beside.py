@@ -45,10 +45,15 @@ class _HandedOver:
         self._config = config
         self._wanted = set(json.loads((directory / "wanted").read_text()))
         self._file: TextIO = (directory / "reports").open("w", buffering=1)
+        self._reader = os.getppid()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if item.nodeid in self._wanted]
+
+    def pytest_runtest_logstart(self) -> None:
+        if os.getppid() != self._reader:
+            pytest.exit("the process that reads the reports is gone", returncode=1)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         to_data = self._config.hook.pytest_report_to_serializable
@@ -108,6 +113,7 @@ class _Beside:
                 [*nice, sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
                  f"--beside={directory}", *files],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                process_group=0,  # Ctrl-C reaches it through us, once
             )  # fmt: skip
 
     def reports(self, config: pytest.Config) -> Iterator[pytest.TestReport]:
