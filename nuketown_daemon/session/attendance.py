@@ -22,7 +22,7 @@ from nuketown_daemon.session.contract import (
     SessionResult,
 )
 from nuketown_daemon.session.conversation import Conversation, Turn
-from nuketown_daemon.session.failure import quoted
+from nuketown_daemon.session.failure import limit_sentence, quoted, result_sentence
 from nuketown_daemon.session.last_message import last_message
 from nuketown_daemon.session.paste import as_prompt
 from nuketown_daemon.session.tmux import Tmux, TmuxGoneError
@@ -146,8 +146,7 @@ class Attendance:
             return await self._result(Outcome.STOPPED, "Stopped.")
         if time.monotonic() >= deadline:
             await self._interrupt()
-            text = f"Stopped after {self._job.timeout_s / 3600:.1f} hours, the limit for a task."
-            return await self._result(Outcome.TIMED_OUT, text)
+            return await self._result(Outcome.TIMED_OUT, limit_sentence(self._job.timeout_s))
         return None
 
     async def _goes_on(self) -> bool:
@@ -189,9 +188,8 @@ class Attendance:
         if not text and conversation.transcript:
             text = await asyncio.to_thread(last_message, Path(conversation.transcript))
         if conversation.turn is Turn.FAILED:
-            return await self._result(
-                Outcome.FAILED, f"The model could not be reached: {text or 'no reason given'}"
-            )
+            sentence = result_sentence("no reason given", None, text, None)
+            return await self._result(Outcome.FAILED, sentence)
         return await self._result(Outcome.FINISHED, text)
 
     async def _result(self, outcome: Outcome, text: str) -> SessionResult:

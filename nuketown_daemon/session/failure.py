@@ -81,6 +81,14 @@ def start_sentence(code: int | None, last_words: Sequence[str]) -> str:
     return f"Claude Code did not start (exit status {code}){words}"
 
 
+def limit_sentence(seconds: float) -> str:
+    """Sentence for a task that took as long as it may."""
+    limit = f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:g} hours"
+    if seconds < 120:
+        limit = f"{seconds:g} seconds"
+    return f"Stopped: the time limit of {limit} is over."
+
+
 def gone_sentence(workspace: str | PathLike[str]) -> str:
     """Sentence for a clone that is no longer there when its session shall begin."""
     return f"{workspace} is gone: it was moved or deleted meanwhile."

@@ -18,7 +18,12 @@ from nuketown_daemon.session.contract import (
     SessionObserver,
     SessionResult,
 )
-from nuketown_daemon.session.failure import exit_sentence, quoted, result_sentence
+from nuketown_daemon.session.failure import (
+    exit_sentence,
+    limit_sentence,
+    quoted,
+    result_sentence,
+)
 from nuketown_daemon.session.leftovers import end_leftovers
 from nuketown_daemon.session.progress import said, tool_line
 from nuketown_daemon.session.spending import Spending
@@ -230,7 +235,7 @@ class HeadlessRun:
         """Interrupt; where that does not help, end the processes."""
         reason = {
             Outcome.STOPPED: "Stopped.",
-            Outcome.TIMED_OUT: f"Stopped: the time limit of {_hours(self._job.timeout_s)} is over.",
+            Outcome.TIMED_OUT: limit_sentence(self._job.timeout_s),
         }[outcome]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _INTERRUPT_S
@@ -271,9 +276,3 @@ class HeadlessRun:
 def _number(message: SystemMessage, key: str) -> float:
     value = message.data.get(key)
     return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _hours(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:g} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:g} hours"

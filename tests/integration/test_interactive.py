@@ -167,10 +167,13 @@ async def test_a_stop_hook_of_the_project_that_sends_it_on(make_town) -> None:
 
 
 async def test_an_error_of_the_api_is_reported(make_town) -> None:
-    place = await make_town(lambda _: Failure(400, "no such thing"))
+    trouble = Failure(400, "no such thing")
+    place = await make_town(lambda _: trouble)
     result = await finish(place, job(place, "one"))
-    assert result.outcome is Outcome.FAILED
-    assert "no such thing" in result.text
+    assert (result.outcome, "no such thing" in result.text) == (Outcome.FAILED, True)
+    trouble = Failure(400, "Your credit balance is too low to access the Anthropic API.")
+    result = await finish(place, job(place, "two", task_id=2))
+    assert (result.outcome, "then say retry" in result.text) == (Outcome.FAILED, True)
 
 
 async def test_nothing_is_pasted_while_somebody_types(make_town, eventually) -> None:
@@ -313,6 +316,7 @@ async def test_the_time_limit_ends_the_turn(make_town, eventually) -> None:
     place = await make_town(script)
     result = await finish(place, job(place, "slow", timeout_s=3))
     assert result.outcome is Outcome.TIMED_OUT
+    assert "time limit of 3 seconds is over" in result.text
 
 
 @pytest.mark.fault
