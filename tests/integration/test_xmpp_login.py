@@ -142,6 +142,50 @@ async def test_who_is_on_the_way_to_the_server_is_nobody_before_tls(
     assert [word for word in beyond if word in b"".join(got)] == []
 
 
+_IMPOSTOR = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    connection, _ = server.accept()
+    heard = b""
+    try:
+        connection.sendall(sys.argv[1].encode())
+        while part := connection.recv(4096):
+            heard += part
+    except OSError:
+        pass  # cut off
+    print(heard, flush=True)
+"""
+
+
+@pytest.mark.attack
+@pytest.mark.root
+async def test_another_user_on_the_server_s_port_is_not_the_server(
+    prosody_server, account, agent_of
+):
+    josh = await account("josh")
+    agent = await agent_of(prosody_server, owners=(josh.jid,))
+    said = _STREAM + (
+        f"<stream:features><mechanisms {_SASL}><mechanism>PLAIN</mechanism></mechanisms>"
+        "</stream:features>"
+    ) + _ORDER.format(owner=josh.jid, own=agent.jid)  # fmt: skip
+    impostor = await asyncio.create_subprocess_exec(
+        "/usr/bin/python3", "-I", "-c", _IMPOSTOR, said,
+        user=4242, group=4242, extra_groups=[], stdout=asyncio.subprocess.PIPE, cwd="/",
+    )  # fmt: skip
+    try:
+        agent.port = int(await impostor.stdout.readline())
+        async with agent.running(wait=False):
+            got = await asyncio.wait_for(impostor.stdout.readline(), 10)
+            assert b"auth" not in got
+            assert agent.bodies == []
+    finally:
+        with suppress(ProcessLookupError):
+            impostor.kill()
+        await impostor.wait()
+
+
 def test_a_ca_file_that_is_none(tmp_path):
     for content in (None, "", "no certificate"):
         path = tmp_path / "ca.pem"

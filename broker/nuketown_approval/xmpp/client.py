@@ -20,6 +20,7 @@ from slixmpp.xmlstream import StanzaBase
 
 from nuketown_approval.errors import ApprovalConfigError
 from nuketown_approval.xmpp.before_tls import FEATURES, leads_to_tls
+from nuketown_approval.xmpp.local_server import is_of_the_system
 from nuketown_approval.xmpp.timing import LinkTiming
 
 _DIRECT_TLS_PORTS = (443, 5223)
@@ -96,6 +97,8 @@ class AccountClient(ClientXMPP):
         """Streams that the server ended because it did not like what we sent."""
         self._address_s = timing.address_s
         self._resolver: Any = None
+        self._looked_at: Any = None
+        self._protected = False
         self._choose_transport(settings)
         for plugin in plugins:
             self.register_plugin(plugin)
@@ -113,10 +116,24 @@ class AccountClient(ClientXMPP):
 
     def _is_protected(self) -> bool:
         """By TLS with the server's certificate, or by not leaving this machine."""
-        if self.transport is None:
+        transport: Any = self.transport
+        if transport is None:
             return False
-        encrypted = self.transport.get_extra_info("ssl_object") is not None
-        return encrypted or (self.plain and self.is_on_loopback())
+        if transport is not self._looked_at:
+            self._looked_at = transport
+            encrypted = transport.get_extra_info("ssl_object") is not None
+            self._protected = encrypted or (self.plain and self._is_served_here())
+        return self._protected
+
+    def _is_served_here(self) -> bool:
+        if not self.is_on_loopback():
+            return False
+        transport: Any = self.transport
+        ends = [transport.get_extra_info(end)[:2] for end in ("peername", "sockname")]
+        if not is_of_the_system(*ends):
+            _log.error("xmpp_server_of_another_user", remedy='start the server; tls = "required"')
+            return False
+        return True
 
     def reconnect(self, wait: float = 0.0, reason: str = "Reconnecting") -> None:  # noqa: ARG002
         """Give the connection up; connecting again is :class:`~nuketown_approval.xmpp.link.Link`'s
