@@ -5,7 +5,10 @@ from __future__ import annotations
 from nuketown_daemon.control.contract import HookReport
 from nuketown_daemon.session.contract import SessionObserver
 
-_ASKS = (None, "permission_prompt", "elicitation_dialog")
+_ASKS = (
+    None, "permission_prompt", "worker_permission_prompt", "elicitation_dialog",
+    "elicitation_url_dialog", "agent_needs_input",
+)  # fmt: skip
 """Types of notifications that somebody has to answer at the terminal."""
 _QUESTION_LIMIT = 500
 
