@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -145,8 +145,9 @@ async def test_a_stop_while_dns_is_silent_leaves_no_question_open(
         assert resolver._closed
 
 
-async def test_tls_that_breaks_off_is_no_untrusted_certificate(prosody_server, agent_of):
-    """As while a server behind a proxy restarts: it is tried again soon."""
+@pytest.mark.parametrize("way", ["alert", "silence"])
+async def test_tls_that_does_not_come_about_is_tried_again_soon(prosody_server, agent_of, way):
+    """As while a server behind a proxy restarts, or where the network breaks just then."""
     met = 0
 
     async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -161,11 +162,16 @@ async def test_tls_that_breaks_off_is_no_untrusted_certificate(prosody_server, a
         await reader.readuntil(b"/>")
         writer.write(tls.replace(b"starttls", b"proceed"))
         await reader.read(1)
-        writer.write(b"\x15\x03\x03\x00\x02\x02\x50")  # alert: fatal, internal error
+        if way == "alert":
+            writer.write(b"\x15\x03\x03\x00\x02\x02\x50")  # fatal, internal error
+        else:
+            with suppress(ConnectionError):
+                await reader.read()
         writer.close()
 
     async with await asyncio.start_server(breaks_off, HOST, 0) as server:
         agent = await agent_of(prosody_server, tls=True, port=server.sockets[0].getsockname()[1])
+        agent.timing = replace(QUICK, negotiate_s=0.3, leave_s=0.1)
         async with agent.running(wait=False) as connection:
             await eventually(lambda: met >= 2)
             assert connection.problem is None

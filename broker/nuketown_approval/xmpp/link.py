@@ -116,9 +116,18 @@ class Link:
         except TimeoutError:
             _log.warning("xmpp_negotiation_timeout")
             client.abort()
+            await self._see_end()
         began = clock()
         await self._until(lambda: self._down)
         return clock() - began
+
+    async def _see_end(self) -> None:
+        """See the connection end; asyncio tells nobody where its TLS handshake was under way."""
+        try:
+            async with asyncio.timeout(self._timing.leave_s):
+                await self._until(lambda: self._down)
+        except TimeoutError:
+            self._client.connection_lost(None)
 
     async def _until(self, check: Callable[[], bool]) -> None:
         while not check():
