@@ -34,7 +34,7 @@ _LAST_HOOK_S = 1.0
 """A hook that fired just before the end may still be on its way."""
 _QUIET_S = 5.0
 """Claude Code says for so long that it is idle, and no hook said so: it was interrupted."""
-_BACKGROUND_S = 600.0
+BACKGROUND_S = 600.0
 """So long a command may run in the foreground at most; what takes longer may be a server."""
 _SETTLE_S = 0.1
 _ENTER_AGAIN_S = 2.0
@@ -52,6 +52,7 @@ class Attendance:
 
     :param save: writes the conversation down
     :param catch_up: takes in what hooks could not report when they fired
+    :param background_s: how long what the task left in the background is awaited, in seconds
     """
 
     def __init__(
@@ -63,9 +64,11 @@ class Attendance:
         observer: SessionObserver,
         save: Callable[[Conversation], Awaitable[None]],
         catch_up: Callable[[], Awaitable[None]],
+        *,
+        background_s: float = BACKGROUND_S,
     ) -> None:
         self._tmux, self._conversation, self._save = tmux, conversation, save
-        self._catch_up = catch_up
+        self._catch_up, self._background_s = catch_up, background_s
         self._job, self._control, self._observer = job, control, observer
         self._reports: deque[HookReport] = deque(maxlen=100)
         self._news = asyncio.Event()
@@ -166,12 +169,13 @@ class Attendance:
             # What ran is gone; mostly that wakes it, which nobody may have been there to hear.
             await self._catch_up()
             self._quiet_since = self._quiet_since or now
-            return bool(self._reports) or now - self._quiet_since < _QUIET_S
+            if self._reports or now - self._quiet_since < _QUIET_S:
+                return True
+            conversation.background.clear()
+            return False
         self._quiet_since = None
-        await self._announce.show_once(
-            f"In the background: {', '.join(conversation.awaited)[:300]}"
-        )
-        return now - self._ended_at < _BACKGROUND_S
+        await self._announce.show_once(f"In the background: {_listed(conversation.awaited)}")
+        return now - self._ended_at < self._background_s
 
     async def _never_taken(self) -> bool:
         """Did the daemon go down just when it sent the text? It is not sent a second time."""
@@ -190,6 +194,8 @@ class Attendance:
         if conversation.turn is Turn.FAILED:
             sentence = result_sentence("no reason given", None, text, None)
             return await self._result(Outcome.FAILED, sentence)
+        if conversation.awaited and self.alive():
+            text = f"{text}\nStill in the background: {_listed(conversation.awaited)}".lstrip()
         return await self._result(Outcome.FINISHED, text)
 
     async def _result(self, outcome: Outcome, text: str) -> SessionResult:
@@ -372,3 +378,7 @@ class Attendance:
         return await asyncio.to_thread(
             claude_code.status, self._conversation.session_id, os.environ
         )
+
+
+def _listed(commands: list[str]) -> str:
+    return quoted(", ".join(commands))

@@ -22,7 +22,7 @@ from nuketown_daemon.configuration import Configuration
 from nuketown_daemon.control.contract import HookReport
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.session import claude_code, exec_vector
-from nuketown_daemon.session.attendance import Attendance
+from nuketown_daemon.session.attendance import BACKGROUND_S, Attendance
 from nuketown_daemon.session.contract import (
     Outcome,
     SessionControl,
@@ -56,6 +56,7 @@ class InteractiveSession:
 
     :param socket_path: the daemon's socket, which the hooks report to
     :param python_executable: runs the hooks
+    :param background_s: how long what a task left in the background is awaited, in seconds
     """
 
     def __init__(
@@ -64,12 +65,15 @@ class InteractiveSession:
         state_directory: Path,
         socket_path: Path,
         python_executable: str = sys.executable,
+        *,
+        background_s: float = BACKGROUND_S,
     ) -> None:
         self._configuration = configuration
         self._state_directory = state_directory
         self._spool = state_directory / "hooks"
         self._socket_path = socket_path
         self._python = python_executable
+        self._background_s = background_s
         self._tmux = Tmux(configuration.identity.name)
         self._store = ConversationStore(state_directory / "sessions")
         self._conversations: dict[str, Conversation] | None = None
@@ -129,8 +133,9 @@ class InteractiveSession:
         observer: SessionObserver,
     ) -> SessionResult | None:
         attendance = Attendance(
-            self._tmux, conversation, job, control, observer, self._save, self.drain_spool
-        )
+            self._tmux, conversation, job, control, observer, self._save, self.drain_spool,
+            background_s=self._background_s,
+        )  # fmt: skip
         self._attendance[conversation.session_id] = attendance
         try:
             where = f"session {conversation.session} (attach with {self._tmux.socket_name})"

@@ -157,6 +157,19 @@ async def test_what_runs_in_the_background_is_awaited_and_keeps_nobody_waiting(
     assert (result.text, result.turns) == ("Built.", 3)
 
 
+async def test_a_server_in_the_background_ends_no_task_and_holds_none_up(make_town) -> None:
+    serve = use("Bash", command="sleep 600", run_in_background=True)
+    place = await make_town([serve, say("It runs."), say("Second.")], allowed_tools=("Bash",))
+    place.session = InteractiveSession(
+        place.configuration, place.state, place.socket, background_s=0.1
+    )
+    first = await finish(place, job(place, "serve it"))
+    assert first.text == "It runs.\nStill in the background: sleep 600"
+    # What ran before a task is not awaited in it.
+    place.again()
+    assert (await finish(place, job(place, "two", task_id=2))).text == "Second."
+
+
 async def test_a_stop_hook_of_the_project_that_sends_it_on(make_town) -> None:
     place = await make_town([say("Done, I think."), say("Now it is.")])
     check = "[ -e seen ] && exit 0; touch seen; echo the tests fail >&2; exit 2"
