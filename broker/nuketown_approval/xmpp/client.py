@@ -156,6 +156,12 @@ class AccountClient(ClientXMPP):
         else:
             super().abort()
 
+    async def start_tls(self) -> bool:
+        """Begin TLS, unless the connection was given up meanwhile (nobody would end what began)."""
+        if self.transport is None or self.transport.is_closing():
+            return False
+        return await super().start_tls()
+
     def exception(self, exception: Exception) -> None:
         """No exception of a handler is lost."""
         _log.error("xmpp_handler_failed", exc_info=exception)
