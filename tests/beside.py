@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -99,7 +98,7 @@ def _to_hand_over(session: pytest.Session) -> list[pytest.Item]:
 
 
 class _Beside:
-    """The process: what it takes of the processors is what the others leave."""
+    """The process; not a nicer one, because what runs in it has limits of its own."""
 
     def __init__(self, directory: Path, items: list[pytest.Item]) -> None:
         self._reports = directory / "reports"
@@ -107,10 +106,9 @@ class _Beside:
         self._reports.touch()
         (directory / "wanted").write_text(json.dumps([item.nodeid for item in items]))
         files = dict.fromkeys(str(item.path) for item in items)
-        nice = ["nice", "-n", "5"] if shutil.which("nice") else []
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*nice, sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
+                [sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
                  f"--beside={directory}", *files],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 process_group=0,  # Ctrl-C reaches it through us, once

@@ -16,7 +16,7 @@ from nuketown_demo.messages_api import MessagesApi
 from nuketown_demo.turns import ModelCall, ToolUse, Turn, say
 
 CLAUDE = Path(claude_agent_sdk.__file__).parent / "_bundled/claude"
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 100.0
 # Programs that a test's rules speak of: where a call is let through, these run instead.
 _HARMLESS = (
     "git", "jj", "rm", "ls", "cat", "npm", "nix", "sudo", "dd", "mkfs", "mkfs.ext4", "chmod",
