@@ -204,7 +204,8 @@ async def test_resumption_keeps_order_both_ways(prosody_server, account, agent_o
 async def test_a_dead_network_is_noticed_without_a_word(prosody_server, account, agent_of):
     josh = await account("josh")
     async with TcpProxy(prosody_server.port) as network, Person(josh) as owner:
-        agent = await agent_of(prosody_server, owners=(josh.jid,), port=network.port)
+        timing = replace(QUICK, ping_s=0.4, pong_s=0.4)
+        agent = await agent_of(prosody_server, owners=(josh.jid,), port=network.port, timing=timing)
         async with agent.running() as connection:
             network.freeze()
             await eventually(lambda: not connection.connected)
