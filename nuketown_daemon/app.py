@@ -23,8 +23,9 @@ from nuketown_daemon.control.server import ControlServer
 from nuketown_daemon.dialogue import Dialogue
 from nuketown_daemon.errors import JournalError, ProtocolError
 from nuketown_daemon.events import Event, EventStream
-from nuketown_daemon.intake import Intake, Understanding
+from nuketown_daemon.intake import Intake
 from nuketown_daemon.journal import Journal
+from nuketown_daemon.model_choice import Understanding
 from nuketown_daemon.people import People, uid_requester
 from nuketown_daemon.secret_file import read_secret
 from nuketown_daemon.session.headless import HeadlessSession
@@ -84,7 +85,7 @@ class Application:
             runner=self.runner,
             budget_note=f" of ${per_day:.2f}" if per_day else "",
         )
-        self._intake = Intake(
+        self.intake = Intake(
             agent=configuration.identity.name,
             journal=journal,
             people=people,
@@ -95,7 +96,7 @@ class Application:
             understand=self._understand,
             budget=settings.budget,
         )
-        self._intake.messenger = self.connection
+        self.intake.messenger = self.connection
 
     def _connect(self, journal: Journal) -> Connection | None:
         settings = self._configuration.xmpp
@@ -112,10 +113,10 @@ class Application:
         )
 
     async def _handle(self, message: IncomingMessage) -> None:
-        await self._intake.handle(message)
+        await self.intake.handle(message)
 
     async def _hurry(self, message: IncomingMessage) -> None:
-        await self._intake.hurry(message)
+        await self.intake.hurry(message)
 
     async def _understand(
         self, text: str, projects: Mapping[str, str | None], max_cost_usd: float | None
@@ -133,7 +134,7 @@ class Application:
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
         """Accept a task from the socket."""
-        return await self._intake.submit(submission, peer_uid)
+        return await self.intake.submit(submission, peer_uid)
 
     async def status(self) -> Status:
         """Tell how the agent is."""
@@ -219,6 +220,7 @@ async def run(configuration: Configuration) -> None:
         await application.catch_up()
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(application.runner.run(), name="task runner")]
+            parts.append(group.create_task(application.intake.run(), name="intake"))
             parts.append(group.create_task(manager.watchdog(), name="watchdog"))
             parts.append(group.create_task(application.approvals.run(), name="approvals"))
             if application.connection is not None:

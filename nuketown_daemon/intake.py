@@ -6,33 +6,30 @@ fact that the message was handled, so that a message is never handled half or tw
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 import structlog
 from pydantic import ValidationError
 
 from nuketown_daemon import reporting
-from nuketown_daemon.budget import allowance
 from nuketown_daemon.chat import IncomingMessage, OutgoingMessage
 from nuketown_daemon.chat_commands import Answer, ChatCommands
 from nuketown_daemon.configuration import Budget
 from nuketown_daemon.control.contract import TaskSubmission
 from nuketown_daemon.dialogue import Dialogue
-from nuketown_daemon.errors import BudgetError, JournalError, NuketownError, ProtocolError
+from nuketown_daemon.errors import JournalError, ProtocolError
 from nuketown_daemon.journal import Journal, Question, Transaction
 from nuketown_daemon.message_context import (
     Contexts,
+    MessageContext,
     answered_knowingly,
     belongs_to,
     question_answered,
 )
 from nuketown_daemon.message_text import split_quotation
-from nuketown_daemon.peer_allotment import PeerAllotment
-from nuketown_daemon.people import People, Role, uid_requester
+from nuketown_daemon.model_choice import ModelChoice, Understand
+from nuketown_daemon.people import People, uid_requester
 from nuketown_daemon.request_parser import (
     Command,
     Kind,
@@ -46,7 +43,8 @@ from nuketown_daemon.request_parser import (
 )
 from nuketown_daemon.task import ENDED, Task, TaskRequest, is_project_name
 from nuketown_daemon.task_runner import TaskRunner
-from nuketown_daemon.which_project import WhichProject, quoted, task_meant
+from nuketown_daemon.unclear_messages import UnclearMessages
+from nuketown_daemon.which_project import WhichProject, goes_on, quoted, task_meant
 from nuketown_daemon.workspace.contract import WorkspaceResolver
 from nuketown_daemon.xmpp.contract import Messenger
 
@@ -60,21 +58,6 @@ _ON_THE_COMMAND_LINE = {
     Verb.STOP: "use `nuketown cancel`",
     Verb.COST: "`nuketown status` shows what was spent",
 }
-
-
-class Understanding(Protocol):
-    """What a model made of a message (nuketown_daemon.understanding)."""
-
-    project: str | None
-    prompt: str | None
-    branch: str | None
-    candidates: tuple[str, ...]
-    cost_usd: float
-    turns: int
-
-
-Understand = Callable[[str, Mapping[str, str | None], float | None], Awaitable[Understanding]]
-"""Text, known projects, what it may cost at most."""
 
 
 class Intake:
@@ -92,14 +75,19 @@ class Intake:
         self._runner = runner
         self._commands = commands
         self._resolver = resolver
-        self._understand = understand
+        self._model = ModelChoice(journal, people, resolver, understand, budget)
         self._which_project = WhichProject(journal, resolver)
         self._contexts = Contexts(journal, people)
-        self._budget = budget
-        self._allotment = PeerAllotment()
         self.messenger: Messenger | None = None
+        self._unclear = UnclearMessages(
+            journal, lambda message: self._safely(self._settle, message), self._say
+        )
         self._begun: dict[IncomingMessage, Answer] = {}
         """What was done at once for messages that are not written down yet."""
+
+    async def run(self) -> None:
+        """Ask a model about the messages that need it, for ever."""
+        await self._unclear.run()
 
     async def handle(self, message: IncomingMessage) -> None:
         """Handle one message of an owner or peer, not seen before; returns when it is on disk.
@@ -112,7 +100,7 @@ class Intake:
             # Not decided anew: what was stopped may have ended, and another task run by now.
             answer = begun
         else:
-            answer = await self._decide_safely(message)
+            answer = await self._safely(self._decide, message)
             if answer.at_once is not None:
                 answer.at_once()
         try:
@@ -133,7 +121,7 @@ class Intake:
         urgent = isinstance(parsed, Command) and parsed.verb in (Verb.STOP, Verb.CANCEL)
         if not urgent or message in self._begun or await self._journal.messages.has_seen(message):
             return
-        answer = await self._decide_safely(message)
+        answer = await self._safely(self._decide, message)
         if answer.at_once is not None:
             answer.at_once()
             self._begun[message] = answer
@@ -176,7 +164,7 @@ class Intake:
         if submission.project is not None:
             return ParsedTask(submission.project, text)
         if isinstance(parsed, Unclear):
-            parsed = await self._ask_model(parsed)
+            parsed = await self._model.choose(parsed)
         match parsed:
             case ParsedTask():
                 return parsed
@@ -188,9 +176,11 @@ class Intake:
             case Unclear(candidates=candidates):
                 raise ProtocolError(self._which_project.sentence(candidates, text))
 
-    async def _decide_safely(self, message: IncomingMessage) -> Answer:
+    async def _safely(
+        self, decide: Callable[[IncomingMessage], Awaitable[Answer]], message: IncomingMessage
+    ) -> Answer:
         try:
-            return await self._decide(message)
+            return await decide(message)
         except JournalError:
             raise
         except Exception:
@@ -210,29 +200,86 @@ class Intake:
                 return self._clarified(question, message, said, parsed)
             told = answered_knowingly(question, message, said, context)
             return self._answer_question(question, said, told="" if told else _taken_for(question))
-        asked = context.which_project
-        if asked is not None and _lets_go(parsed):
-            return self._which_project.let_go(asked, self._runner.current)
+        taken_back = await self._taken_back(message, context) if _lets_go(parsed) else None
+        if taken_back is not None:
+            return taken_back
         if isinstance(parsed, Command):
-            return await self._commands.answer(parsed, message, context.task)
+            return await self._command(message, parsed, context)
         if isinstance(parsed, Refused):
             return Answer(parsed.reason)
         if context.task is not None and belongs_to(context.task, parsed):
             return self._in_thread(message, text, context.task)
         if isinstance(parsed, Remark):
-            return Answer(parsed.reason)
-        if asked is not None and isinstance(parsed, Unclear) and is_project_name(said):
-            return self._which_project.ask_again(asked, said)
-        return await self._task_or_question(message, parsed, asked)
+            return await self._named_now(message, parsed) or Answer(parsed.reason)
+        return await self._asked_for(message, said, parsed, context.which_project)
 
-    async def _task_or_question(
+    async def _taken_back(self, message: IncomingMessage, context: MessageContext) -> Answer | None:
+        """Drop what the sender asked for and is no task yet; None: there is nothing."""
+        current = self._runner.current
+        dropped = await self._unclear.dropped(message.sender, Answer(goes_on(current)))
+        if dropped is None and context.which_project is not None:
+            return self._which_project.let_go(context.which_project, current)
+        return dropped
+
+    async def _command(
+        self, message: IncomingMessage, command: Command, context: MessageContext
+    ) -> Answer:
+        answer = await self._commands.answer(command, message, context.task)
+        if command.verb is Verb.STOP:
+            return await self._unclear.dropped(message.sender, answer) or answer
+        return answer
+
+    async def _asked_for(
+        self,
+        message: IncomingMessage,
+        said: str,
+        parsed: ParsedTask | Unclear,
+        asked: Question | None,
+    ) -> Answer:
+        if isinstance(parsed, Unclear):
+            if asked is not None and is_project_name(said):
+                return self._which_project.ask_again(asked, said)
+            if await self._unclear.have_room() and self._model.may_be_asked(message.sender):
+                if self.messenger is not None:
+                    self.messenger.composing(message.reply_to, active=True)
+                return self._unclear.put(message)
+        return self._task_or_question(message, parsed, asked)
+
+    async def _settle(self, message: IncomingMessage) -> Answer:
+        """What comes of a message that had to wait for the model."""
+        if self._people.role_of(message.sender) is None:
+            return Answer("")  # no owner or peer any more
+        text, parsed = read(message.body, self._agent, self._resolver.known_projects())
+        if not isinstance(parsed, ParsedTask | Unclear):
+            parsed = Unclear(text)
+        context = await self._contexts.of(message)
+        if context.task is not None and belongs_to(context.task, parsed):
+            return self._in_thread(message, text, context.task)
+        asked = context.which_project
+        if isinstance(parsed, Unclear):
+            if asked is not None and is_project_name(split_quotation(text)[1] or text):
+                return self._which_project.ask_again(asked, text)
+            parsed = await self._model.choose(parsed)
+            asked = (await self._contexts.of(message)).which_project
+        return self._task_or_question(message, parsed, asked)
+
+    async def _named_now(self, message: IncomingMessage, remark: Remark) -> Answer | None:
+        """The project of an earlier message is said while the model still thinks about that."""
+        waiting = await self._unclear.newest_of(message.sender)
+        if waiting is None or remark.kind is not Kind.PROJECT or remark.project is None:
+            return None
+        number, earlier = waiting
+        _, parsed = read(earlier.body, self._agent, self._resolver.known_projects())
+        if not isinstance(parsed, Unclear):
+            return None
+        meant = ParsedTask(remark.project, parsed.text, parsed.branch, parsed.mode)
+        task = self._new_task(self._request(message, meant))
+        return self._unclear.named(number, task, remark.reason)
+
+    def _task_or_question(
         self, message: IncomingMessage, parsed: ParsedTask | Unclear, asked: Question | None
     ) -> Answer:
-        """Accept a task, if need be after a model or the sender was asked for its project."""
-        if isinstance(parsed, Unclear) and self._may_ask_model(message.sender):
-            if self.messenger is not None:
-                self.messenger.composing(message.reply_to, active=True)
-            parsed = await self._ask_model(parsed)
+        """Accept a task, or ask its sender which project it is for."""
         if isinstance(parsed, Unclear):
             return self._which_project.ask(message, parsed, message.thread or _new_thread())
         request = self._request(message, parsed)
@@ -346,53 +393,30 @@ class Intake:
 
         return Answer("", write, self._runner.wake, thread=request.thread)
 
-    def _may_ask_model(self, sender: str) -> bool:
-        now_s = asyncio.get_running_loop().time()
-        return self._people.role_of(sender) is not Role.PEER or self._allotment.take(sender, now_s)
-
-    async def _ask_model(self, unclear: Unclear) -> ParsedTask | Unclear:
-        """Let a small model choose among the known projects; unclear where it can't."""
-        known = self._resolver.known_projects()
-        if not known:
-            return unclear
-        run = f"intake:{uuid.uuid4().hex[:8]}"
-        # First: while the journal can't be written a message is tried again and again, and no
-        # model may be paid for each time.
-        await self._journal.tasks.spent(run, None, 0.0, 0)
-        try:
-            limit = allowance(self._budget, spent_today=await self._journal.tasks.spent_today())
-            found = await self._understand(unclear.text, known, limit)
-        except (BudgetError, NuketownError) as exc:
-            log.info("message not understood by a model", reason=str(exc))
-            return unclear
-        await self._journal.tasks.spent(run, None, found.cost_usd, found.turns)
-        if found.project in known and found.project is not None:
-            # The words stay the sender's: the model chooses the project and nothing else.
-            return ParsedTask(found.project, unclear.text, unclear.branch, explicit=False)
-        named = tuple(name for name in found.candidates if name in known)
-        return Unclear(unclear.text, named or unclear.candidates, unclear.branch, unclear.mode)
-
     async def _apply(self, message: IncomingMessage, answer: Answer) -> None:
         def write(transaction: Transaction) -> None:
-            text = answer.text
-            if answer.write is not None:
-                text = answer.write(transaction) or text
+            self._say(transaction, message, answer)
             self._journal.messages.mark_seen(transaction, message)
-            if text:
-                self._journal.messages.add(
-                    transaction,
-                    OutgoingMessage(
-                        message.reply_to,
-                        text,
-                        answer.thread or message.thread,
-                        message.room is not None,
-                        choices=answer.choices,
-                    ),
-                )
 
         await self._journal.write(write)
         if answer.afterwards is not None:
             answer.afterwards()
+
+    def _say(self, transaction: Transaction, message: IncomingMessage, answer: Answer) -> None:
+        text = answer.text
+        if answer.write is not None:
+            text = answer.write(transaction) or text
+        if text:
+            self._journal.messages.add(
+                transaction,
+                OutgoingMessage(
+                    message.reply_to,
+                    text,
+                    answer.thread or message.thread,
+                    message.room is not None,
+                    choices=answer.choices,
+                ),
+            )
 
 
 def _taken_for(question: Question) -> str:

@@ -1,7 +1,7 @@
 """How often the words of a peer may be put to a model. Pure: no I/O.
 
-Messages are handled one after the other: a peer, which may be an agent that a stranger talked into
-it, must not keep an owner's ``stop`` waiting behind a hundred riddles, nor spend the day's budget.
+The model is asked about one after the other: a peer, which may be an agent that a stranger talked
+into it, must not keep an owner's request waiting behind a hundred riddles, nor spend the budget.
 """
 
 from __future__ import annotations

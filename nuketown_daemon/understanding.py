@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ResultMessage
 
 TIME_LIMIT_S = 30.0
-"""What else is said waits so long, an owner's ``stop`` too; then a person is asked."""
+"""What else needs the model waits so long; then a person is asked."""
 _PROJECTS_LIMIT = 200
 _TEXT_LIMIT = 4000
 _CANDIDATES_LIMIT = 5

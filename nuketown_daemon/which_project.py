@@ -66,9 +66,7 @@ class WhichProject:
 
     def let_go(self, question: Question, current: Task | None) -> Answer:
         """The sender does not want any more what was not understood."""
-        text = f"Dropped: «{quoted(question.about)}»."
-        if current is not None:
-            text += f" Task {current.id} goes on: say `cancel {current.id}` if you meant that one."
+        text = f"Dropped: «{quoted(question.about)}». {goes_on(current)}".rstrip()
 
         def write(transaction: Transaction) -> str | None:
             self._journal.questions.close(transaction, question.id, None)
@@ -83,6 +81,13 @@ def task_meant(question: Question, project: str) -> ParsedTask:
     understood = parse(about, ())
     branch = understood.branch if isinstance(understood, Unclear) else None
     return ParsedTask(project, about, branch)
+
+
+def goes_on(current: Task | None) -> str:
+    """What a ``cancel`` that dropped a request did not end."""
+    if current is None:
+        return ""
+    return f"Task {current.id} goes on: say `cancel {current.id}` if you meant that one."
 
 
 def quoted(text: str | None) -> str:

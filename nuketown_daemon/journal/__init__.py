@@ -20,6 +20,7 @@ from nuketown_daemon.journal.message_tables import MessageTables
 from nuketown_daemon.journal.question_table import Question, QuestionTable
 from nuketown_daemon.journal.steering_table import SteeringTable
 from nuketown_daemon.journal.task_table import TaskTable
+from nuketown_daemon.journal.unclear_table import UnclearTable
 from nuketown_daemon.task import Task
 
 _T = TypeVar("_T")
@@ -36,6 +37,7 @@ class Journal:
         self.messages = MessageTables(database)
         self.questions = QuestionTable(database)
         self.steering = SteeringTable(database)
+        self.unclear = UnclearTable(database)
 
     @classmethod
     @asynccontextmanager

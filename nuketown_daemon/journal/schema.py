@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nuketown_daemon.errors import JournalError
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE tasks (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,6 +55,10 @@ CREATE TABLE outbox (
   attempts INTEGER NOT NULL DEFAULT 0, written REAL NOT NULL, delivered REAL
 );
 CREATE INDEX outbox_pending ON outbox(id) WHERE delivered IS NULL;
+CREATE TABLE unclear (               -- heard, and put to a model before anything comes of it
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sender TEXT NOT NULL, message TEXT NOT NULL  -- IncomingMessage as JSON
+);
 CREATE TABLE seen (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -75,7 +79,13 @@ CREATE TRIGGER IF NOT EXISTS task_moved AFTER UPDATE OF state ON tasks BEGIN
   INSERT INTO transitions VALUES (new.id, (julianday('now') - 2440587.5) * 86400, new.state);
 END;
 ALTER TABLE tasks ADD COLUMN stop_asked REAL;
-"""
+""",
+    2: """
+CREATE TABLE unclear (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sender TEXT NOT NULL, message TEXT NOT NULL
+);
+""",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,9 @@ class Conversation:
         self.jobs: list[SessionJob] = []
         self.heard: list[str] = []
         self.asked_model: list[str] = []
+        self.model_answers = asyncio.Event()
+        self.model_answers.set()
+        self.model_chooses: str | None = None
         configuration = Configuration(
             identity=Identity(name="ada"),
             xmpp=Xmpp(jid="ada@example.org", owners=(JOSH,), peers=(VOX, EVE)),
@@ -93,7 +96,8 @@ class Conversation:
         self, text: str, _projects: Mapping[str, str | None], _limit: float | None
     ) -> Understanding:
         self.asked_model.append(text)
-        return Understanding()
+        await self.model_answers.wait()
+        return Understanding(self.model_chooses)
 
     async def prepare(self, job: SessionJob) -> None:
         """Nothing has to be there."""
@@ -112,6 +116,9 @@ class Conversation:
         await self.intake.handle(
             IncomingMessage(sender, body, message_id=f"m{self._number}", **facts)
         )
+        async with asyncio.timeout(5):
+            while self.model_answers.is_set() and await self.journal.unclear.waiting():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
         said = await self.journal.messages.outbox()
         return [entry.message.body for entry in said[before:]]
 
@@ -152,19 +159,30 @@ class Conversation:
 async def ada(tmp_path: Path) -> AsyncIterator[Conversation]:
     """The agent, its runner not started: what is queued stays queued."""
     async with Journal.open(tmp_path / "journal") as journal:
-        yield Conversation(journal, tmp_path)
+        conversation = Conversation(journal, tmp_path)
+        async with at_work(conversation.intake.run()):
+            yield conversation
+
+
+@contextlib.asynccontextmanager
+async def at_work(part: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """What the daemon runs for ever; at the end it goes as it does at a crash."""
+    running = asyncio.create_task(part)
+    try:
+        yield
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 @pytest.fixture
 async def busy(ada: Conversation, eventually: Any) -> AsyncIterator[Conversation]:
     """The agent at work on task 1, which its owner asked for in the thread T1."""
-    running = asyncio.create_task(ada.runner.run())
-    await ada.say("work on hello -- paint it", thread="T1")
-    await eventually(lambda: ada.jobs)
-    yield ada
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    async with at_work(ada.runner.run()):
+        await ada.say("work on hello -- paint it", thread="T1")
+        await eventually(lambda: ada.jobs)
+        yield ada
 
 
 # -- which project was meant
@@ -373,3 +391,104 @@ async def test_an_owner_s_words_in_a_peer_s_thread_are_about_its_task(ada: Conve
     theirs = await ada.ended(requester=VOX, reply_to=VOX, thread="T2")
     await ada.say("and write a test for it", thread="T2")
     assert (await ada.tasks())[-1].request.follows == theirs.id
+
+
+# -- while the model thinks about what was said
+
+
+async def test_what_needs_no_model_waits_for_none(busy: Conversation, eventually: Any) -> None:
+    busy.model_answers.clear()
+    assert await busy.say("fix the flaky test") == []
+    await eventually(lambda: busy.asked_model)
+    (status,) = await busy.say("status")
+    assert "paint it" in status
+    (answer,) = await busy.say("work on mynix -- tidy up", sender=VOX)
+    assert "mynix" in answer
+    (stopped,) = await busy.say("stop", sender=VOX)
+    assert "not yours" in stopped
+    assert "Dropped" not in stopped
+    assert [m.body for _, m in await busy.journal.unclear.waiting()] == ["fix the flaky test"]
+
+
+@pytest.mark.parametrize(
+    ("words", "rest"),
+    [
+        ("stop", "Stopping: paint it"),
+        ("cancel", "Task 1 goes on"),
+        ("never mind", "Task 1 goes on"),
+    ],
+)
+async def test_what_is_taken_back_before_the_model_answers_is_no_task(
+    busy: Conversation, eventually: Any, words: str, rest: str
+) -> None:
+    busy.model_answers.clear()
+    busy.model_chooses = "mynix"
+    await busy.say("fix the flaky test")
+    await busy.say("dark mode would be nice", sender=VOX)
+    await eventually(lambda: busy.asked_model)
+    (answer,) = await busy.say(words)
+    assert answer.startswith("Dropped: «fix the flaky test».\n")
+    assert rest in answer
+    busy.model_answers.set()
+    await busy.say("status")  # until nothing waits
+    assert [p for p in await busy.prompts() if p[0] == "mynix"] == [
+        ("mynix", "dark mode would be nice")
+    ]
+
+
+async def test_requests_for_the_model_become_tasks_in_their_order(
+    ada: Conversation, eventually: Any
+) -> None:
+    ada.model_answers.clear()
+    ada.model_chooses = "hello"
+    await ada.say("fix the flaky test", thread="T1")
+    await ada.say("and the other one", thread="T2")
+    await ada.say("do the same for the docs", sender=VOX)
+    await eventually(lambda: ada.asked_model)
+    ada.model_answers.set()
+    await ada.say("status")
+    assert [(t.request.requester, t.request.thread, t.request.prompt) for t in await ada.tasks()][
+        :2
+    ] == [(JOSH, "T1", "fix the flaky test"), (JOSH, "T2", "and the other one")]
+
+
+async def test_the_project_is_said_before_the_model_answers(
+    ada: Conversation, eventually: Any
+) -> None:
+    ada.model_answers.clear()
+    ada.model_chooses = "hello"
+    await ada.say("fix the flaky test on branch dev")
+    await eventually(lambda: ada.asked_model)
+    await ada.say("in mynix")
+    ada.model_answers.set()
+    await ada.say("status")
+    (task,) = await ada.tasks()
+    assert (task.request.project, task.request.branch) == ("mynix", "dev")
+    assert task.request.prompt == "fix the flaky test on branch dev"
+
+
+async def test_what_waited_for_the_model_when_the_daemon_was_killed_is_not_lost(
+    tmp_path: Path, eventually: Any
+) -> None:
+    async with Journal.open(tmp_path / "journal") as journal:
+        killed = Conversation(journal, tmp_path)
+        killed.model_answers.clear()
+        async with at_work(killed.intake.run()):
+            await killed.say("fix the flaky test", thread="T9", archive_id="a1")
+            await eventually(lambda: killed.asked_model)
+    async with Journal.open(tmp_path / "journal") as journal:
+        again = Conversation(journal, tmp_path)
+        again.model_chooses = "hello"
+        async with at_work(again.intake.run()):
+            await again.say("status")
+        (task,) = await again.tasks()
+        assert (task.request.thread, task.request.prompt) == ("T9", "fix the flaky test")
+        assert await again.journal.unclear.waiting() == []
+
+
+async def test_only_so_much_waits_for_the_model(ada: Conversation) -> None:
+    ada.model_answers.clear()
+    for number in range(8):
+        assert await ada.say(f"fix the flaky test number {number}") == []
+    (question,) = await ada.say("fix the ninth")
+    assert "Which project do you mean for «fix the ninth»" in question
