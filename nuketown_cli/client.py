@@ -71,7 +71,7 @@ class Client:
         :raises CommandError: the daemon said no
         :raises UnreachableError: it went away, or did not answer in time
         """
-        line = json.dumps(operation).encode() + b"\n"
+        line = json.dumps(operation, ensure_ascii=False).encode(errors="replace") + b"\n"
         if len(line) > REQUEST_LIMIT:
             raise CommandError(f"the request is longer than {REQUEST_LIMIT} bytes: shorten it.")
         self._socket.settimeout(timeout_s)

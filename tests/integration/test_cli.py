@@ -132,6 +132,14 @@ def test_ask_reads_standard_input(town, ada):
     assert json.loads(run.stdout)["task"]["request"]["prompt"] == prompt
 
 
+@pytest.mark.parametrize("letter", ["ж", "🦊"])
+def test_a_prompt_is_counted_in_characters_whatever_they_are(town, ada, letter):
+    prompt = letter * 65_400
+    run = town.run("ask", "-p", "hello", "-W", "--json", "-", text=prompt)
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["task"]["request"]["prompt"] == prompt
+
+
 @pytest.mark.parametrize("words", [("-",), (b"caf\xe9",)])
 def test_text_that_is_not_utf8_is_passed_on_as_far_as_it_is(town, ada, words):
     """A diff of a file in Latin-1, for example."""
