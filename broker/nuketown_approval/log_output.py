@@ -10,13 +10,13 @@ import logging
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Protocol
 
 from nuketown_approval.journald import Journald
+from nuketown_approval.unseen import each_seen
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
@@ -28,13 +28,6 @@ _SECRET_KEY = re.compile(
 )
 _PLACE_OF_SECRET = re.compile(r"_(file|path|directory)$", re.IGNORECASE)
 _BIDIRECTIONAL = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0x200E, 0x200F}
-_BLANK = {
-    *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
-    *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
-}  # fmt: skip
-"""Printable by the letter of Unicode, and nothing to see: fillers, joiners, variation selectors."""
-_MARKS = 2
-"""So many accents a letter may carry; a pile of them paints over other lines."""
 
 
 def _import_structlog() -> ModuleType:
@@ -195,33 +188,16 @@ def visible(text: str, *, keep_lines: bool = False) -> str:
         text = f"{text[:_VALUE_LIMIT]}… ({len(text) - _VALUE_LIMIT} more characters)"
     if text.isprintable() and text.isascii():
         return text
-    shown, letter, marks = [], "", 0
-    for character in text:
-        if unicodedata.category(character) in ("Mn", "Me"):
-            marks += 1
-            harmless = marks <= _MARKS and _may_carry(letter, character)
-            composed = unicodedata.normalize("NFC", letter + character)
-            letter = composed if len(composed) == 1 else letter
-        else:
-            harmless = _harmless(character, keep_lines=keep_lines)
-            letter, marks = character, 0
-        shown.append(character if harmless else _escape(character))
-    return "".join(shown)
-
-
-def _may_carry(letter: str, mark: str) -> bool:
-    """An accent of a language, not one that crosses out, encloses or hides what it stands on."""
-    if ord(mark) in _BLANK or unicodedata.category(mark) == "Me":
-        return False
-    return letter.isalpha() and (
-        not letter.isascii() or len(unicodedata.normalize("NFC", letter + mark)) == 1
+    return "".join(
+        c if seen and _harmless(c, keep_lines=keep_lines) else _escape(c)
+        for c, seen in each_seen(text)
     )
 
 
 def _harmless(character: str, *, keep_lines: bool) -> bool:
     if character in "\n\t":
         return keep_lines
-    return character.isprintable() and ord(character) not in _BIDIRECTIONAL | _BLANK
+    return character.isprintable() and ord(character) not in _BIDIRECTIONAL
 
 
 def _escape(character: str) -> str:

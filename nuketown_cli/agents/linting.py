@@ -12,7 +12,7 @@ from nuketown_cli.agents.prompt_checks import LONG_DESCRIPTION, check_prompt
 from nuketown_cli.agents.reading import PROMPT, TOML, agent_directories, read_agent, read_text
 from nuketown_cli.agents.references import Surroundings, check_mentions, check_references
 from nuketown_cli.agents.secrets import secrets_in
-from nuketown_cli.safe_text import safe_text
+from nuketown_cli.safe_text import unseen_in
 
 
 def lint(path: Path) -> tuple[int, list[Problem]]:
@@ -48,9 +48,8 @@ def _toml(agent: Agent, path: Path, around: Surroundings) -> Iterator[Problem]:
             f"has {len(definition.description):,} characters: every model that delegates reads it.",
         )  # fmt: skip
     for place, text in (("description", definition.description), ("name", definition.shown_name)):
-        hidden = next((c for c in text if c not in "\n\t" and safe_text(c) != c), None)
-        if hidden is not None:
-            shown = safe_text(hidden)
+        shown = unseen_in(text.replace("\n", " ").replace("\t", " "))
+        if shown is not None:
             yield Problem(Level.ERROR, file, place, f"has a character that is not seen ({shown}).")
     for place, text in check_references(definition, around):
         yield Problem(Level.ERROR, file, place, text)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nuketown_cli.agents.errors import Level
-from nuketown_cli.safe_text import safe_text
+from nuketown_cli.safe_text import unseen_in
 
 # Linux hands a program no argument of more than 131,072 bytes with the NUL (MAX_ARG_STRLEN), and
 # tools take prompts as arguments.
@@ -74,12 +74,11 @@ def _length(prompt: str) -> Iterator[Finding]:
 
 def _characters(prompt: str) -> Iterator[Finding]:
     for number, text in enumerate(prompt.split("\n"), 1):
-        plain = text.removesuffix("\r")
-        hidden = next((c for c in plain if c != "\t" and safe_text(c) != c), None)
-        if hidden is not None:
+        shown = unseen_in(text.removesuffix("\r").replace("\t", " "))
+        if shown is not None:
             yield Finding(
                 Level.ERROR, number,
-                f"has a character that is not seen ({safe_text(hidden)}): reviewers read past it, "
+                f"has a character that is not seen ({shown}): reviewers read past it, "
                 "models don't.",
             )  # fmt: skip
 

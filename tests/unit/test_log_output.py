@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from nuketown_approval.journald import Journald, encoded, field_name
 from nuketown_approval.log_output import visible
+from nuketown_sudo import errors as sudo_errors
 
 _START = "from nuketown_approval import log_output; log_output.configure({});import structlog;"
 _START += "log = structlog.get_logger('nuketown_daemon.queue');"
@@ -209,3 +212,27 @@ def test_what_nobody_sees_and_what_paints_over_is_shown(text: str, shown: str) -
 )
 def test_languages_stay_readable(text: str) -> None:
     assert visible(text) == text
+
+
+_ODD = [
+    0x034F,
+    0x115F,
+    0x3164,
+    0x2800,
+    0xFE0F,
+    0xE0101,
+    0x301,
+    0x338,
+    0x20E3,
+    0xE34,
+    0x202E,
+    0xDCFF,
+]
+
+
+@given(st.text(st.sampled_from([*map(chr, _ODD), *"eก5é \n\x1b"]), max_size=12) | st.text())
+@example("".join(chr(code) for code in range(0xFF0)))
+def test_the_sudo_command_shows_it_the_same_way(text: str) -> None:
+    """It has the rules of its own, because it imports nothing of ours."""
+    text = text[:4096]  # where the log cuts
+    assert sudo_errors.visible(text) == visible(text)
