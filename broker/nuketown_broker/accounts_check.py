@@ -5,8 +5,9 @@ An agent can read its own daemon's password, so it can be its JID: none of an ag
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
+
+from nuketown_approval.configuration.values import is_loopback
 
 if TYPE_CHECKING:
     from nuketown_broker.configuration import Configuration
@@ -17,7 +18,7 @@ def check_transport(configuration: Configuration) -> None:
 
     :raises ValueError: a sentence with a remedy
     """
-    if configuration.tls == "off-loopback-only" and not _is_loopback(configuration.host):
+    if configuration.tls == "off-loopback-only" and not is_loopback(configuration.host):
         raise ValueError(
             'tls = "off-loopback-only" needs host = "127.0.0.1" (or ::1): anywhere else the '
             "password would cross the network in the clear"
@@ -116,12 +117,3 @@ def _check_account(key: str, jid: str, configuration: Configuration, own: dict[s
             f"{key}: {jid} is also {own[jid]}, and who asks can't be the one that answers: give "
             "each an account of its own"
         )
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return host is not None and ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -11,8 +11,8 @@ import base64
 import binascii
 import os
 import pwd
+import re
 import stat
-import tomllib
 from pathlib import Path
 from socket import gethostname
 from typing import Annotated, Any, Literal
@@ -20,43 +20,32 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from nuketown_approval.configuration.complaint import sentence
+from nuketown_approval.configuration.environment import EnvironmentSource
+from nuketown_approval.configuration.toml_text import toml_values
+from nuketown_approval.configuration.values import (
+    STRICT,
+    AbsolutePath,
+    BareJid,
+    HostName,
+    Whole,
+)
 from nuketown_approval.errors import ApprovalConfigError
-from nuketown_approval.jid import bare_jid
 from nuketown_approval.request import Kind, Name
 from nuketown_broker.accounts_check import check_accounts, check_transport
 from nuketown_broker.policy.patterns import Pattern, parse_pattern
 
 SYSTEM_FILE = Path("/etc/nuketown/broker.toml")
 _SIZE_LIMIT = 1024 * 1024
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-
-
-def _absolute(path: Path) -> Path:
-    if any(ord(c) < 0x20 for c in str(path)):
-        raise ValueError("must be a path without control characters")
-    try:
-        path = path.expanduser()
-    except RuntimeError as exc:
-        raise ValueError(
-            f"begins with {path.parts[0]}, and there is no such home: write the whole path"
-        ) from exc
-    if not path.is_absolute():
-        raise ValueError("must be an absolute path (or begin with ~)")
-    return path
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool):  # which pydantic takes for 1: one second, or the uid of daemon
-        raise ValueError("must be a number")  # noqa: TRY004  (pydantic's contract)
-    return value
+_PREFIX = "NUKETOWN_BROKER_"
+_OF_KUBERNETES = re.compile(r"SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_.*")
+"""What it sets in every container for a service named nuketown-broker."""
 
 
 def _approver_key(text: str) -> str:
@@ -74,29 +63,26 @@ def _pattern(text: str) -> str:
     return text
 
 
-BareJid = Annotated[str, AfterValidator(bare_jid)]
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 PatternText = Annotated[str, Field(max_length=4096), AfterValidator(_pattern)]
 UserName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$")]
-Number = Annotated[int, BeforeValidator(_number)]
-Seconds = Annotated[Number, Field(ge=1, le=3600)]
+Seconds = Annotated[Whole, Field(ge=1, le=3600)]
 
 
 class AutoRule(BaseModel):
     """``[[agents.<name>.auto]]``: a known workload, approved so often a day."""
 
-    model_config = _STRICT
+    model_config = STRICT
     kind: Literal["delegate", "scale", "network"]
     to: Annotated[str, Field(min_length=1, max_length=2000)]
     """Compared whole with what is asked for: agents, tier or egress."""
-    max_per_day: Annotated[Number, Field(ge=1, le=10_000)]
+    max_per_day: Annotated[Whole, Field(ge=1, le=10_000)]
 
 
 class Agent(BaseModel):
     """``[agents.<name>]``: who may ask, for what, and what needs no answer."""
 
-    model_config = _STRICT
-    uid: Annotated[Number, Field(ge=1, lt=2**32 - 1)] | None = None
+    model_config = STRICT
+    uid: Annotated[Whole, Field(ge=1, lt=2**32 - 1)] | None = None
     """None: it does not live on this host."""
     jids: tuple[BareJid, ...] = ()
     broker_jid: BareJid | None = None
@@ -123,7 +109,7 @@ class Configuration(BaseSettings):
     """All of broker.toml; read with :func:`load`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NUKETOWN_BROKER_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
     role: Literal["workstation", "device", "cluster"]
@@ -152,8 +138,8 @@ class Configuration(BaseSettings):
     """How requests name this machine."""
     secure_path: tuple[AbsolutePath, ...] | None = None
     """Where patterns' commands are looked for; None: :attr:`directories`."""
-    host: str | None = None
-    port: Annotated[Number, Field(ge=1, le=65535)] | None = None
+    host: HostName | None = None
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
     tls: Literal["required", "off-loopback-only"] = "required"
     ca_file: AbsolutePath | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -168,14 +154,14 @@ class Configuration(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  (the signature is the library's)
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, which arrives as keyword arguments."""
-        return (env_settings, init_settings)
+        return (EnvironmentSource(settings_cls), init_settings)
 
     @property
     def directories(self) -> tuple[Path, ...]:
@@ -242,13 +228,12 @@ def load(path: Path | None = None, *, for_this_host: bool = True) -> Configurati
     """
     path = path or default_file()
     values = _read_toml(path)
+    _check_names()
     try:
         configuration = Configuration(**values)
     except ValidationError as exc:
-        raise ApprovalConfigError(_sentence(path, exc)) from exc
-    except ValueError as exc:  # a JSON value in the environment that does not parse
         raise ApprovalConfigError(
-            f"the NUKETOWN_BROKER_* environment variables can't be read: {exc}."
+            sentence(exc, values, prefix=_PREFIX, place=lambda keys: (str(path), keys))
         ) from exc
     if for_this_host:
         _check_users(path, configuration)
@@ -276,9 +261,22 @@ def _read_toml(path: Path) -> dict[str, Any]:
     if len(data) > _SIZE_LIMIT:
         raise ApprovalConfigError(f"{path}: is longer than {_SIZE_LIMIT} bytes: shorten it.")
     try:
-        return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ApprovalConfigError(f"{path}: is not valid TOML ({exc}): mend that line.") from exc
+        return toml_values(data)
+    except ValueError as exc:
+        raise ApprovalConfigError(f"{path}: {exc}.") from exc
+
+
+def _check_names() -> None:
+    """Find variables that are meant for the broker and would change nothing."""
+    for name in os.environ:
+        key = name.upper().removeprefix(_PREFIX)
+        if key == name.upper() or _OF_KUBERNETES.fullmatch(key):
+            continue
+        if key.partition("__")[0].lower() not in Configuration.model_fields:
+            raise ApprovalConfigError(
+                f"environment variable {name}: changes nothing: correct its spelling to "
+                f"{_PREFIX} and a key of broker.toml, or take it out."
+            )
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
@@ -317,29 +315,3 @@ def _check_users(path: Path, configuration: Configuration) -> None:
                 f"{path}: approver_users: {user} is the agent {name}, who may not answer: "
                 "take it out."
             )
-
-
-_REMEDIES = {
-    "extra_forbidden": "there is no such key: take it out or correct its spelling",
-    "missing": "is required: add it",
-}
-
-
-def _sentence(path: Path, error: ValidationError) -> str:
-    """The first problem, with file (or environment variable), key and remedy."""
-    problems = error.errors(include_url=False, include_context=False)
-    first = problems[0]
-    location = [str(part) for part in first["loc"] if part != "[key]"]
-    variable = "NUKETOWN_BROKER_" + "__".join(location).upper()
-    where = str(path)
-    if location and any(
-        variable == k.upper() or variable.startswith(k.upper() + "__") for k in os.environ
-    ):
-        where = f"environment variable {variable}"
-    message = first["msg"].removeprefix("Value error, ")
-    remedy = _REMEDIES.get(first["type"], message[:1].lower() + message[1:])
-    if first["type"] not in ("extra_forbidden", "missing", "value_error"):
-        remedy += f", not {str(first['input'])[:60]!r}: correct it"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    key = ".".join(location)
-    return f"{where}: {key + ': ' if key else ''}{remedy}{more}."

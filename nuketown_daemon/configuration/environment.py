@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource
 
 from nuketown_daemon.configuration.places import FILES
 from nuketown_daemon.errors import ConfigError
@@ -17,19 +14,6 @@ from nuketown_daemon.errors import ConfigError
 PREFIX = "NUKETOWN_"
 _ONE_UNDERSCORE = re.compile(rf"{PREFIX}({'|'.join(FILES)})_(?!_)(\w+)", re.IGNORECASE)
 _TWO_UNDERSCORES = re.compile(rf"{PREFIX}(?!BROKER_)([A-Z]+)__\w+", re.IGNORECASE)
-
-
-class EnvironmentSource(EnvSettingsSource):
-    """Text that should be JSON and is none is left as it is: its type is complained about then,
-    with the name of its key.
-    """
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Read JSON where the key wants a list or a table."""
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value
 
 
 def check_names(tables: Mapping[str, type[BaseModel]]) -> None:
@@ -54,14 +38,3 @@ def check_names(tables: Mapping[str, type[BaseModel]]) -> None:
                 f"environment variable {name}: there is no {match[1].lower()}.toml: correct its "
                 f"spelling ({', '.join(FILES).upper()}), or take it out."
             )
-
-
-def variable_for(keys: list[str]) -> str | None:
-    """The variable that sets the key at ``keys``, or a table around it; the closest one."""
-    wanted = (PREFIX + "__".join(keys)).upper()
-    setting = [
-        name
-        for name in os.environ
-        if wanted == name.upper() or wanted.startswith(name.upper() + "__")
-    ]
-    return max(setting, key=len, default=None)

@@ -13,9 +13,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from nuketown_approval.configuration.environment import EnvironmentSource
 from nuketown_daemon.configuration.complaint import sentence
 from nuketown_daemon.configuration.daemon import Daemon
-from nuketown_daemon.configuration.environment import PREFIX, EnvironmentSource, check_names
+from nuketown_daemon.configuration.environment import PREFIX, check_names
 from nuketown_daemon.configuration.identity import Identity
 from nuketown_daemon.configuration.places import FILES, configuration_directory, find_secret
 from nuketown_daemon.configuration.repos import Repo

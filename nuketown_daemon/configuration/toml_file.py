@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from nuketown_approval.configuration.toml_text import toml_values
 from nuketown_daemon.errors import ConfigError
 
 _REMEDIES = {
@@ -38,11 +38,6 @@ def read_toml(path: Path) -> dict[str, Any] | None:
     if data is None:
         raise ConfigError(f"{path}: is not a regular file: put a TOML file in its place.")
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))  # some editors begin with a mark
-    except UnicodeDecodeError as exc:
-        line = data.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(
-            f"{path}: line {line} is not text in UTF-8: save the file in that encoding."
-        ) from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{path}: is not valid TOML ({exc}): mend that line.") from exc
+        return toml_values(data)
+    except ValueError as exc:
+        raise ConfigError(f"{path}: {exc}.") from exc

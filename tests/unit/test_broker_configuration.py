@@ -140,6 +140,9 @@ def test_a_role_is_enough(write: Write) -> None:
         ({"approver_key": KEY}, "", "approver_key is for devices"),
         ({"approval_jid": "x@6bit.com"}, "", "approval_jid is for devices"),
         ({"tls": "off-loopback-only"}, "", "in the clear"),
+        ({"host": "x.example.org:5222"}, "host", "a port has a key of its own"),
+        ({"host": "https://x.example.org"}, "host", "host's name or address alone"),
+        ({"approvers": "josh@6bit.com"}, "approvers", 'a list such as ["a", "b"]'),
         ({"agents.ada.uid": 0}, "agents.ada.uid", "greater than or equal to 1"),
         ({"agents.Ada": {}}, "agents.Ada", "pattern"),
         ({"agents.ada.pre_aproved": []}, "agents.ada.pre_aproved", "no such key"),
@@ -245,7 +248,7 @@ def test_what_is_no_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("role = ")
     assert "not valid TOML" in _complaint(tmp_path / "x.toml")
     (tmp_path / "y.toml").write_bytes(b"\xff")
-    assert "not valid TOML" in _complaint(tmp_path / "y.toml")
+    assert "line 1 is not text in UTF-8" in _complaint(tmp_path / "y.toml")
     os.mkfifo(tmp_path / "pipe.toml")
     assert "not a regular file" in _complaint(tmp_path / "pipe.toml")
 
@@ -266,6 +269,39 @@ def test_the_environment_wins_and_is_named_in_its_errors(
     assert load(path).timeout_s == 7
     monkeypatch.setenv("NUKETOWN_BROKER_TIMEOUT_S", "soon")
     assert "environment variable NUKETOWN_BROKER_TIMEOUT_S" in _complaint(path)
+
+
+def test_a_mark_of_an_editor_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "broker.toml"
+    path.write_bytes(b'\xef\xbb\xbfrole = "cluster"\n')
+    assert load(path).role == "cluster"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("NUKETOWN_BROKER_APPROVERS", "josh@6bit.com", 'approvers: must be a list such as ["a"'),
+        ("NUKETOWN_BROKER_AGENTS", "{ada", "agents: must be a table, not '{ada'"),
+        ("NUKETOWN_BROKER_TIMEOUT", "7", "changes nothing: correct its spelling"),
+        ("nuketown_broker__socket", "/x", "changes nothing: correct its spelling"),
+        ("NUKETOWN_BROKER_AGENT__ADA__UID", "7", "changes nothing: correct its spelling"),
+        ("NUKETOWN_BROKER_AGENTS__ADA__UID", "x", "agents.ada.uid: must be a whole number"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    path = write(WORKSTATION)
+    monkeypatch.setenv(name, value)
+    assert _complaint(path).startswith(f"environment variable {name}: {said}")
+
+
+def test_variables_of_others_are_left_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(_with(WORKSTATION, {"timeout_s": -1}))
+    for name in ("SERVICE_HOST", "SERVICE_PORT_XMPP", "PORT_5222_TCP_ADDR"):  # of Kubernetes
+        monkeypatch.setenv(f"NUKETOWN_BROKER_{name}", "x")
+    monkeypatch.setenv("NUKETOWN_BROKER_AGENTS__ADA__ROLE", "software")
+    assert "broker.toml: timeout_s" in _complaint(path)
 
 
 def test_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

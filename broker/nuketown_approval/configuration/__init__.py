@@ -1,0 +1,1 @@
+"""What the daemon's and the broker's configuration have in common; neither knows the other."""
