@@ -184,26 +184,9 @@ class ChatCommands:
     async def _retry(
         self, command: Command, message: IncomingMessage, about: Task | None
     ) -> Answer:
-        task = about
-        if command.task_id is not None:
-            task = await self._journal.tasks.get(command.task_id)
-        elif task is None:
-            task = await self._last_ended(message.sender)
-            if task is not None and task.state is TaskState.DONE:
-                return Answer(
-                    f"The last one did not fail: {reporting.name_of(task)}. "
-                    f"Say `retry {task.id}` to run it again all the same."
-                )
-        if task is None:
-            return Answer(
-                "Nothing has failed yet."
-                if command.task_id is None
-                else f"There is no task {command.task_id}: its report tells a task's number."
-            )
-        if not self._people.may_control(message.sender, task):
-            return Answer(f"Task {task.id} is not yours: only an owner may repeat it.")
-        if task.state not in ENDED:
-            return Answer(f"Task {task.id} has not ended yet ({task.state}).")
+        task = await self.to_repeat(command, message.sender, about)
+        if isinstance(task, str):
+            return Answer(task)
         request = task.request.model_copy(
             update={
                 "source": "room" if message.room else "dm",
@@ -215,6 +198,30 @@ class ChatCommands:
             }
         )
         return Answer("", self.accept(request), self._runner.wake, thread=request.thread)
+
+    async def to_repeat(self, command: Command, requester: str, about: Task | None) -> Task | str:
+        """The task that a ``retry`` means, or a sentence why there is none for ``requester``."""
+        task = about
+        if command.task_id is not None:
+            task = await self._journal.tasks.get(command.task_id)
+        elif task is None:
+            task = await self._last_ended(requester)
+            if task is not None and task.state is TaskState.DONE:
+                return (
+                    f"The last one did not fail: {reporting.name_of(task)}. "
+                    f"Say `retry {task.id}` to run it again all the same."
+                )
+        if task is None:
+            return (
+                "Nothing has failed yet."
+                if command.task_id is None
+                else f"There is no task {command.task_id}: its report tells a task's number."
+            )
+        if not self._people.may_control(requester, task):
+            return f"Task {task.id} is not yours: only an owner may repeat it."
+        if task.state not in ENDED:
+            return f"Task {task.id} has not ended yet ({task.state})."
+        return task
 
     async def _last_ended(self, requester: str) -> Task | None:
         """The newest task that is over, of those that ``requester`` may repeat."""

@@ -57,6 +57,7 @@ _ON_THE_COMMAND_LINE = {
     Verb.CANCEL: "use `nuketown cancel`",
     Verb.STOP: "use `nuketown cancel`",
     Verb.COST: "`nuketown status` shows what was spent",
+    Verb.ATTACH: "`portal-` and the agent's name, in one word, joins its sessions",
 }
 
 
@@ -131,7 +132,7 @@ class Intake:
 
         :raises NuketownError: it was not understood or can't be written down
         """
-        parsed = await self._parse_submission(submission)
+        parsed = await self._parse_submission(submission, uid_requester(peer_uid))
         reply_to = submission.notify
         if reply_to is not None and self._people.role_of(reply_to) is None:
             raise ProtocolError(
@@ -155,7 +156,7 @@ class Intake:
 
         return await self._journal.write(write)
 
-    async def _parse_submission(self, submission: TaskSubmission) -> ParsedTask:
+    async def _parse_submission(self, submission: TaskSubmission, requester: str) -> ParsedTask:
         if submission.text is None:
             if submission.project is None or submission.prompt is None:
                 raise ProtocolError("a task needs either `text` or both `project` and `prompt`.")
@@ -170,11 +171,19 @@ class Intake:
                 return parsed
             case Refused(reason=reason) | Remark(reason=reason):
                 raise ProtocolError(reason)
+            case Command(verb=Verb.RETRY):
+                return await self._repeated(parsed, requester)
             case Command(verb):
-                instead = _ON_THE_COMMAND_LINE.get(verb, "say it in the chat")
-                raise ProtocolError(f"`{verb}` is a command: {instead}.")
+                raise ProtocolError(f"`{verb}` is a command: {_ON_THE_COMMAND_LINE[verb]}.")
             case Unclear(candidates=candidates):
                 raise ProtocolError(self._which_project.sentence(candidates, text))
+
+    async def _repeated(self, retry: Command, requester: str) -> ParsedTask:
+        task = await self._commands.to_repeat(retry, requester, None)
+        if isinstance(task, str):
+            raise ProtocolError(task)
+        again = task.request
+        return ParsedTask(again.project, again.prompt, again.branch, again.mode)
 
     async def _safely(
         self, decide: Callable[[IncomingMessage], Awaitable[Answer]], message: IncomingMessage

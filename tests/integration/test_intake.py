@@ -15,7 +15,7 @@ from nuketown_daemon.chat_commands import ChatCommands
 from nuketown_daemon.configuration import Budget, Configuration, Identity, Xmpp
 from nuketown_daemon.control.contract import TaskSubmission
 from nuketown_daemon.dialogue import Dialogue
-from nuketown_daemon.errors import NuketownError, WorkspaceError
+from nuketown_daemon.errors import NuketownError, ProtocolError, WorkspaceError
 from nuketown_daemon.events import EventStream
 from nuketown_daemon.intake import Intake
 from nuketown_daemon.journal import Journal, Transaction
@@ -352,13 +352,28 @@ async def test_a_peer_with_nothing_of_its_own_is_told(busy: Conversation) -> Non
 # -- the socket
 
 
+async def test_what_failed_is_repeated_from_the_command_line(ada: Conversation) -> None:
+    with pytest.raises(ProtocolError, match="Nothing has failed yet"):
+        await ada.intake.submit(TaskSubmission(text="retry"), 1000)
+    failed = await ada.ended(TaskState.FAILED, branch="dev", requester="uid:1000", reply_to=None)
+    for text in (f"retry {failed.id}", "retry"):
+        task = await ada.intake.submit(TaskSubmission(text=text), 1000)
+        assert (task.request.project, task.request.prompt) == ("hello", "paint it")
+        assert (task.request.branch, task.request.source) == ("dev", "socket")
+        assert task.request.thread != failed.request.thread
+    with pytest.raises(ProtocolError, match="no task 99"):
+        await ada.intake.submit(TaskSubmission(text="retry 99"), 1000)
+    with pytest.raises(ProtocolError, match="has not ended yet"):
+        await ada.intake.submit(TaskSubmission(text=f"retry {task.id}"), 1000)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("status", "use `nuketown status`"),
         ("queue", "use `nuketown tasks`"),
         ("stop", "use `nuketown cancel`"),
-        ("retry 3", "say it in the chat"),
+        ("attach", "`portal-`"),
         ("hello", "What shall I do in hello"),
         ("cancel hello", "`cancel 3`"),
         ("fix it", "Which project do you mean for «fix it»"),
