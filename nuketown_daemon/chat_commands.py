@@ -87,6 +87,7 @@ class ChatCommands:
             lines.append(reporting.status_line(current))
         if queued:
             lines.append(f"{queued} waiting: say `queue` to see them.")
+        lines += await self._unclear()
         return Answer("\n".join(lines))
 
     async def _queue(self) -> Answer:
@@ -96,7 +97,16 @@ class ChatCommands:
         shown = lines[:20]
         if len(lines) > len(shown):
             shown.append(f"… and {len(lines) - len(shown)} more")
+        shown += await self._unclear()
         return Answer("\n".join(shown) or "Nothing is running and nothing waits.")
+
+    async def _unclear(self) -> list[str]:
+        """What is put to a model, and may become a task yet."""
+        count = len(await self._journal.unclear.waiting())
+        if not count:
+            return []
+        mean = "message means" if count == 1 else "messages mean"
+        return [f"I am working out which project {count} {mean}."]
 
     async def _cost(self, about: Task | None) -> Answer:
         today = await self._journal.tasks.spent_today()

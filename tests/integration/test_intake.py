@@ -417,6 +417,8 @@ async def test_what_needs_no_model_waits_for_none(busy: Conversation, eventually
     await eventually(lambda: busy.asked_model)
     (status,) = await busy.say("status")
     assert "paint it" in status
+    for said in (status, *await busy.say("queue")):
+        assert said.endswith("I am working out which project 1 message means.")
     (answer,) = await busy.say("work on mynix -- tidy up", sender=VOX)
     assert "mynix" in answer
     (stopped,) = await busy.say("stop", sender=VOX)
