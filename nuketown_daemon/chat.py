@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 
@@ -61,3 +62,8 @@ class OutgoingMessage:
         What a daemon says about a task is in that task's thread; this begins a conversation.
         """
         return self.task_id is not None and self.thread is None
+
+
+def new_thread() -> str:
+    """Return an id for the thread of what begins here (XEP-0201)."""
+    return f"nuketown-{secrets.token_hex(6)}"

@@ -6,19 +6,18 @@ fact that the message was handled, so that a message is never handled half or tw
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 
 import structlog
 from pydantic import ValidationError
 
 from nuketown_daemon import reporting
-from nuketown_daemon.chat import IncomingMessage, OutgoingMessage
+from nuketown_daemon.chat import IncomingMessage, OutgoingMessage, new_thread
 from nuketown_daemon.chat_commands import Answer, ChatCommands
 from nuketown_daemon.configuration import Budget
 from nuketown_daemon.control.contract import TaskSubmission
 from nuketown_daemon.dialogue import Dialogue
-from nuketown_daemon.errors import JournalError, ProtocolError
+from nuketown_daemon.errors import JournalError
 from nuketown_daemon.journal import Journal, Question, Transaction
 from nuketown_daemon.message_context import (
     Contexts,
@@ -29,7 +28,7 @@ from nuketown_daemon.message_context import (
 )
 from nuketown_daemon.message_text import split_quotation
 from nuketown_daemon.model_choice import ModelChoice, Understand
-from nuketown_daemon.people import People, uid_requester
+from nuketown_daemon.people import People
 from nuketown_daemon.request_parser import (
     Command,
     Kind,
@@ -41,6 +40,7 @@ from nuketown_daemon.request_parser import (
     Verb,
     read,
 )
+from nuketown_daemon.submitted_tasks import SubmittedTasks
 from nuketown_daemon.task import ENDED, Task, TaskRequest, is_project_name
 from nuketown_daemon.task_runner import TaskRunner
 from nuketown_daemon.unclear_messages import UnclearMessages
@@ -49,16 +49,6 @@ from nuketown_daemon.workspace.contract import WorkspaceResolver
 from nuketown_daemon.xmpp.contract import Messenger
 
 log = structlog.get_logger(__name__)
-
-_ON_THE_COMMAND_LINE = {
-    Verb.HELP: "`nuketown --help` tells what there is",
-    Verb.STATUS: "use `nuketown status`",
-    Verb.QUEUE: "use `nuketown tasks`",
-    Verb.CANCEL: "use `nuketown cancel`",
-    Verb.STOP: "use `nuketown cancel`",
-    Verb.COST: "`nuketown status` shows what was spent",
-    Verb.ATTACH: "`portal-` and the agent's name, in one word, joins its sessions",
-}
 
 
 class Intake:
@@ -79,6 +69,10 @@ class Intake:
         self._model = ModelChoice(journal, people, resolver, understand, budget)
         self._which_project = WhichProject(journal, resolver)
         self._contexts = Contexts(journal, people)
+        self._submitted = SubmittedTasks(
+            agent=agent, journal=journal, people=people, runner=runner, commands=commands,
+            resolver=resolver, model=self._model, which_project=self._which_project,
+        )  # fmt: skip
         self.messenger: Messenger | None = None
         self._unclear = UnclearMessages(
             journal, lambda message: self._safely(self._settle, message), self._say
@@ -128,62 +122,8 @@ class Intake:
             self._begun[message] = answer
 
     async def submit(self, submission: TaskSubmission, peer_uid: int) -> Task:
-        """Accept a task from the socket.
-
-        :raises NuketownError: it was not understood or can't be written down
-        """
-        parsed = await self._parse_submission(submission, uid_requester(peer_uid))
-        reply_to = submission.notify
-        if reply_to is not None and self._people.role_of(reply_to) is None:
-            raise ProtocolError(
-                f"notify: {reply_to[:80]!r} is neither an owner nor a peer of this agent."
-            )
-        request = TaskRequest(
-            project=parsed.project,
-            prompt=parsed.prompt,
-            branch=submission.branch or parsed.branch,
-            mode=submission.mode or parsed.mode,
-            source="socket",
-            requester=uid_requester(peer_uid),
-            reply_to=reply_to,
-            thread=_new_thread(),
-        )
-
-        def write(transaction: Transaction) -> Task:
-            # Not after it: the client may be gone by then, and the task must not be left waiting.
-            transaction.on_commit(self._runner.wake)
-            return self._journal.tasks.add(transaction, request)
-
-        return await self._journal.write(write)
-
-    async def _parse_submission(self, submission: TaskSubmission, requester: str) -> ParsedTask:
-        if submission.text is None:
-            if submission.project is None or submission.prompt is None:
-                raise ProtocolError("a task needs either `text` or both `project` and `prompt`.")
-            return ParsedTask(submission.project, submission.prompt)
-        text, parsed = read(submission.text, self._agent, self._resolver.known_projects())
-        if submission.project is not None:
-            return ParsedTask(submission.project, text)
-        if isinstance(parsed, Unclear):
-            parsed = await self._model.choose(parsed)
-        match parsed:
-            case ParsedTask():
-                return parsed
-            case Refused(reason=reason) | Remark(reason=reason):
-                raise ProtocolError(reason)
-            case Command(verb=Verb.RETRY):
-                return await self._repeated(parsed, requester)
-            case Command(verb):
-                raise ProtocolError(f"`{verb}` is a command: {_ON_THE_COMMAND_LINE[verb]}.")
-            case Unclear(candidates=candidates):
-                raise ProtocolError(self._which_project.sentence(candidates, text))
-
-    async def _repeated(self, retry: Command, requester: str) -> ParsedTask:
-        task = await self._commands.to_repeat(retry, requester, None)
-        if isinstance(task, str):
-            raise ProtocolError(task)
-        again = task.request
-        return ParsedTask(again.project, again.prompt, again.branch, again.mode)
+        """Accept a task from the socket (:meth:`SubmittedTasks.accept`)."""
+        return await self._submitted.accept(submission, peer_uid)
 
     async def _safely(
         self, decide: Callable[[IncomingMessage], Awaitable[Answer]], message: IncomingMessage
@@ -290,7 +230,7 @@ class Intake:
     ) -> Answer:
         """Accept a task, or ask its sender which project it is for."""
         if isinstance(parsed, Unclear):
-            return self._which_project.ask(message, parsed, message.thread or _new_thread())
+            return self._which_project.ask(message, parsed, message.thread or new_thread())
         request = self._request(message, parsed)
         return self._new_task(request, asked, let_go=not parsed.explicit)
 
@@ -370,7 +310,7 @@ class Intake:
             source="room" if message.room else "dm",
             requester=message.sender,
             reply_to=message.reply_to,
-            thread=message.thread or _new_thread(),
+            thread=message.thread or new_thread(),
             source_message_id=message.message_id,
         )
 
@@ -436,7 +376,3 @@ def _lets_go(parsed: Parsed) -> bool:
     if isinstance(parsed, Command):
         return parsed.verb is Verb.CANCEL and parsed.task_id is None
     return isinstance(parsed, Remark) and parsed.kind is Kind.NO
-
-
-def _new_thread() -> str:
-    return f"nuketown-{secrets.token_hex(6)}"

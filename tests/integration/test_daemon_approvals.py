@@ -141,7 +141,7 @@ async def test_with_nobody_to_ask_it_says_so(tmp_path, board):
 
 
 async def test_a_broker_that_can_not_be_looked_for_does_not_end_the_daemon(tmp_path, board):
-    """Nobody may search its directory, or its name is longer than one can be: the runner goes on."""
+    """Nobody may search its directory, or its name is longer than one can be: it runs on."""
     approvals = Approvals("ada", board, tmp_path / ("x" * 300), None)
     await approvals.task_ended()
     with pytest.raises(SessionError, match="not approved"):

@@ -209,8 +209,9 @@ def test_without_a_daemon_the_harness_is_started(stage: Stage) -> None:
     )  # fmt: skip
     stage.built(
         "portal-agent", "portal-ada",
-        {"NUKETOWN_AGENT": "ada", "NUKETOWN_PORTAL_ATTACH": str(attach), "NUKETOWN_HAS_DAEMON": "no",
-         "NUKETOWN_AGENT_SHARE": "60", "NUKETOWN_PORTAL_PANE": f"{stage.bin}/portal-pane-ada",
+        {"NUKETOWN_AGENT": "ada", "NUKETOWN_PORTAL_ATTACH": str(attach),
+         "NUKETOWN_HAS_DAEMON": "no", "NUKETOWN_AGENT_SHARE": "60",
+         "NUKETOWN_PORTAL_PANE": f"{stage.bin}/portal-pane-ada",
          "NUKETOWN_PROJECT_DIRS": ["~/dev"], "NUKETOWN_REPOSITORIES": []},
     )  # fmt: skip
     stage.terminal("portal-ada", "hello", inside=False)
