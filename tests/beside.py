@@ -1,7 +1,8 @@
-"""Of a whole run, the tests with Nix are a process of their own, beside the others.
+"""A whole run is two processes: unit and integration tests here, those with Nix, with machines of
+their own and with whole towns beside them.
 
-They are one processor's work and share nothing with the others, which mostly wait for programs.
-Their reports are logged here as if they had run here. `./dev test tests` takes one process for all.
+Each takes about half of the time, and mostly waits for programs. The reports of the second are
+logged here as if its tests had run here. `./dev test tests` takes one process for all.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import TextIO
 
 import pytest
 
-_GROUP = "nix"
+_HERE = ("unit", "integration")
+"""Directories of tests that need no machine of their own."""
 _POLL_S = 0.2
 _END_S = 60.0
 _UNASKED = (
@@ -87,6 +89,17 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         return result
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what needs no machine of its own: it is made meanwhile, where it was never made."""
+    items.sort(key=_order)
+
+
+def _order(item: pytest.Item) -> int:
+    directory = item.path.parent.name
+    return 0 if directory in _HERE else 1 if directory == "nix" else 2
+
+
 def _to_hand_over(session: pytest.Session) -> list[pytest.Item]:
     """The tests for the process beside: none, unless all tests were asked for."""
     config = session.config
@@ -94,7 +107,7 @@ def _to_hand_over(session: pytest.Session) -> list[pytest.Item]:
         return []
     if any(config.getoption(name, None) for name in _UNASKED):
         return []
-    return [item for item in session.items if item.get_closest_marker(_GROUP)]
+    return [item for item in session.items if item.path.parent.name not in _HERE]
 
 
 class _Beside:

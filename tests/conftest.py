@@ -110,7 +110,6 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "opencode": opencode.unusable,
 }
 _LONG = "long"
-_FIRST = ("unit", "integration")
 _not_run = pytest.StashKey[dict[str, tuple[str, int]]]()
 _of_nix = pytest.StashKey[set[str]]()
 _making = pytest.StashKey[threading.Thread]()
@@ -135,8 +134,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-    # First what needs no machine of its own: it is made meanwhile, where it was never made.
-    items[:] = kept = sorted(kept, key=lambda item: item.path.parent.name not in _FIRST)
+    items[:] = kept
     for item in kept:
         if item.get_closest_marker("attack"):
             # A race that an attacker wins once is one too many: no second try for these.
