@@ -13,7 +13,7 @@ declare -A needs=(
 # For groups of tests that end in a "not run" line without them; root gets them as well.
 # So do the demo's and the figures' containers, which only root can have.
 container="mmdebstrap=mmdebstrap=- systemd-nspawn=systemd-container=-"
-groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=- mkfs.btrfs=btrfs-progs=- node=nodejs=-"
+groups="$container zsh=zsh=zsh fish=fish=fish Xvfb=xvfb=- zenity=zenity=- xdotool=xdotool=- mkfs.btrfs=btrfs-progs=- node=nodejs=- npm=npm=-"
 # Programs of this machine that stand in for packages of Nix, where the tests find Nix.
 stand_ins="visudo=sudo=- shellcheck=shellcheck=- fzf=fzf=- msgfmt=gettext=-"
 

@@ -125,7 +125,7 @@ def test_josh_joins_the_session_that_the_daemon_starts(town: PortalTown) -> None
     town.as_user("josh", "tmux", "-L", "terminal", "send-keys", "hel", "Enter")
     # Claude Code, as ada, in ada's tmux, in josh's tmux.
     town.container.wait("tmux -L portal-ada list-clients -t =hello | grep -q .", user="ada")
-    town.container.wait("pgrep -u ada -f 'claude.*opened.the.portal.on.hello'", user="ada")
+    town.container.wait("pgrep -u ada -f '[c]laude.*opened.the.portal.on.hello'", user="ada")
     panes = town.as_user(
         "josh", "tmux", "list-panes", "-t", "=ada-hello:hello", "-F", "#{pane_width}"
     ).stdout.split()

@@ -24,7 +24,8 @@ def working(agent: Agent, silent_model: str) -> Agent:
     agent.systemctl("start", UNIT)
     for prompt in ("first", "second", "third"):
         agent.ask(prompt)
-    agent.container.wait("pgrep -u $USER -f 'claude.*stream-json'", user=agent.name)
+    # [c]: not the shell that looks.
+    agent.container.wait("pgrep -u $USER -f '[c]laude.*stream-json'", user=agent.name)
     return agent
 
 
