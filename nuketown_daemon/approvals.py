@@ -7,28 +7,32 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from nuketown_approval.client import BrokerClient
 from nuketown_approval.errors import ApprovalError, ApprovalUnavailable
-from nuketown_approval.lines import TaskEnded
-from nuketown_approval.request import ApprovalRequest, Delegation, Network, Scaling
-from nuketown_approval.verdict import Verdict
 from nuketown_approval.xmpp.backoff import Backoff
 from nuketown_daemon.errors import SessionError
 from nuketown_daemon.status_board import StatusBoard
+
+# Requests and the broker's lines are there when something is asked, or there is a broker: they
+# are a fifteenth of the time until the daemon is ready.
+if TYPE_CHECKING:
+    from nuketown_approval.client import BrokerClient
+    from nuketown_approval.request import ApprovalRequest
+    from nuketown_approval.verdict import Verdict
 
 ANSWER_S = 600
 """Longest that a session waits for an answer, in seconds; the broker's own limit is shorter."""
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 60.0
-_PAYLOAD: TypeAdapter[Delegation | Scaling | Network] = TypeAdapter(Delegation | Scaling | Network)
 
 _log = structlog.get_logger(__name__)
-AskByStanza = Callable[[ApprovalRequest], Awaitable[Verdict]]
+AskByStanza = Callable[["ApprovalRequest"], Awaitable["Verdict"]]
 
 
 class Approvals:
@@ -51,22 +55,30 @@ class Approvals:
     ) -> None:
         self._agent = agent
         self._board = board
-        self._client = BrokerClient(path, broker_uid=broker_uid)
+        self._path = path
+        self._broker_uid = broker_uid
         self._by_stanza = by_stanza
         self._host = host or socket.gethostname()
         self._pending: dict[str, str] = {}
         """Id → kind of what waits."""
 
+    @cached_property
+    def _client(self) -> BrokerClient:
+        from nuketown_approval.client import BrokerClient  # noqa: PLC0415
+
+        return BrokerClient(self._path, broker_uid=self._broker_uid)
+
     async def run(self) -> None:
         """Follow what waits at the broker, until cancelled; a broker may come and go."""
         backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
         while True:
-            with suppress(ApprovalError):
-                async for event in self._client.watch():
-                    backoff.reset()
-                    if event.agent == self._agent:
-                        kind = event.kind.value if event.event == "pending" else None
-                        self._note(event.id, kind)
+            if await self._broker_is_there():
+                with suppress(ApprovalError):
+                    async for event in self._client.watch():
+                        backoff.reset()
+                        if event.agent == self._agent:
+                            kind = event.kind.value if event.event == "pending" else None
+                            self._note(event.id, kind)
             # Whatever waited there was denied when it went away.
             self._pending = {k: v for k, v in self._pending.items() if k.startswith("stanza ")}
             self._show()
@@ -79,8 +91,17 @@ class Approvals:
         :param details: what the kind needs: task and agents; from and to; egress
         :raises SessionError: no, or nobody could be asked; the text says which
         """
+        from nuketown_approval.request import (  # noqa: PLC0415
+            ApprovalRequest,
+            Delegation,
+            Network,
+            Scaling,
+        )
+
+        kinds: TypeAdapter[Delegation | Scaling | Network]
+        kinds = TypeAdapter(Delegation | Scaling | Network)
         try:
-            payload = _PAYLOAD.validate_python({"kind": kind, **details})
+            payload = kinds.validate_python({"kind": kind, **details})
         except ValidationError as exc:
             raise SessionError(
                 "a request is delegate (task, agents), scale (from, to) or network (egress)."
@@ -99,6 +120,8 @@ class Approvals:
     async def task_ended(self) -> None:
         """Tell the broker: grants for the task are over. Without a broker there are none."""
         if await self._broker_is_there():
+            from nuketown_approval.lines import TaskEnded  # noqa: PLC0415
+
             try:
                 await self._client.call(TaskEnded())
             except ApprovalError as exc:
@@ -118,7 +141,7 @@ class Approvals:
 
     async def _broker_is_there(self) -> bool:
         try:
-            return await asyncio.to_thread(self._client.path.is_socket)
+            return await asyncio.to_thread(self._path.is_socket)
         except OSError:
             return True  # its directory can't be searched, say: asking it tells why
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from slixmpp.stanza import Message
 
-from nuketown_approval import stanza as payloads
 from nuketown_approval.errors import (
     ApprovalProtocolError,
     ApprovalTimeout,
     ApprovalUnavailable,
 )
-from nuketown_approval.request import ApprovalRequest
 from nuketown_approval.seldom import Seldom
-from nuketown_approval.verdict import Verdict
-from nuketown_approval.wording import effect_in_words
 from nuketown_approval.xmpp.forwarded import sender_of
 from nuketown_daemon.xmpp.client import AgentClient
 
+# What a request is, is known when one is made: it costs a start (nuketown_daemon/approvals.py).
+if TYPE_CHECKING:
+    from nuketown_approval.request import ApprovalRequest
+    from nuketown_approval.verdict import Verdict
+
 _LATE_S = 5.0
+_ANY = "{urn:nuketown:approval}*"
 _log = structlog.get_logger(__name__)
 
 
@@ -39,7 +42,6 @@ class ApprovalRequests:
     """
 
     def __init__(self, client: AgentClient, account: str | None) -> None:
-        payloads.register()
         self._client = client
         self._account = account
         self._asked: dict[str, _Asked] = {}
@@ -73,6 +75,10 @@ class ApprovalRequests:
 
     def take(self, stanza: Message) -> bool:
         """Look at a message; True: it is a response (or pretends to be), and nobody else's."""
+        if stanza.xml.find(_ANY) is None:
+            return False
+        from nuketown_approval import stanza as payloads  # noqa: PLC0415
+
         elements = stanza.xml.findall(payloads.RESPONSE)
         if not elements:
             return False
@@ -94,6 +100,10 @@ class ApprovalRequests:
         return True
 
     def _stanza(self, to: str, request: ApprovalRequest) -> Message:
+        from nuketown_approval import stanza as payloads  # noqa: PLC0415
+        from nuketown_approval.wording import effect_in_words  # noqa: PLC0415
+
+        payloads.register()
         # The body is for chat clients of people whose server has no broker to route to.
         body = (
             f"{request.agent} asks for {request.kind.value}: {effect_in_words(request)}\n"

@@ -191,10 +191,10 @@ async def test_leftovers_with_an_emptied_environment_are_ended(eventually):
         assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_model_sdk_is_not_imported_before_it_is_needed():
-    names = ("claude_agent_sdk", "mcp", "anyio", "psutil")
+def test_what_only_some_work_needs_is_not_imported_at_start():
+    names = ("claude_agent_sdk", "mcp", "anyio", "psutil", "nuketown_approval.request")
     code = (
-        "import sys, nuketown_daemon.session.headless, nuketown_daemon.understanding\n"
+        "import sys, nuketown_daemon.app, nuketown_daemon.session.headless\n"
         f"print([name for name in {names} if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
